@@ -1,0 +1,90 @@
+//! What the sources bring besides ring records: rows of a sock_diag dump, holders of sockets,
+//! names of control groups.
+
+use tcpmon_common::State;
+
+use crate::core::tuple::Tuple;
+
+/// A set of states, one bit per kernel number, as `idiag_states` of `linux/inet_diag.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateSet(pub u32);
+
+impl StateSet {
+    /// Every state a connection or listener can be in; not `CLOSE`, which names unconnected sockets.
+    pub const LIVE: Self = Self(0x0fff & !(1 << State::Close as u32) & !1 | 1 << 12);
+    /// The states a minisock can be in: TIME_WAIT, and FIN_WAIT2 after the process let go.
+    pub const MINISOCKS: Self =
+        Self(1 << State::TimeWait as u32 | 1 << State::FinWait2 as u32);
+
+    /// Whether `state` is in the set; a request socket counts as `SYN_RECV`.
+    #[must_use]
+    pub const fn contains(self, state: State) -> bool {
+        self.0 & (1 << state.folded() as u32) != 0
+    }
+}
+
+/// Which network namespace. A cookie is unique while the machine runs; the inode is what users see
+/// (`/proc/PID/ns/net`) and is reused as soon as the namespace is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NetnsIdentity {
+    /// `SO_NETNS_COOKIE`; 0 on kernels without it (before 5.14).
+    pub cookie: u64,
+    /// Inode of the nsfs file; 0 when unknown.
+    pub inode: u32,
+}
+
+/// What kind of kernel object a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A full socket (`struct tcp_sock`).
+    Full,
+    /// What is left of a closed connection: `struct inet_timewait_sock`, in state TIME_WAIT or,
+    /// while the peer has not sent its FIN, FIN_WAIT2. No process, no inode.
+    Minisock,
+    /// A half-open connection: `struct request_sock`. No process, no inode.
+    Request,
+}
+
+/// One socket of a sock_diag dump (`struct inet_diag_msg`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DumpRow {
+    /// Cookie; never 0 in a dump.
+    pub cookie: u64,
+    /// State; for a minisock its substate.
+    pub state: State,
+    /// Full socket, minisock or request.
+    pub kind: Kind,
+    /// Addresses and ports.
+    pub tuple: Tuple,
+    /// Inode of the socket; 0 for minisocks, requests and sockets nobody has accepted.
+    pub inode: u32,
+    /// User id of the creator.
+    pub uid: u32,
+    /// Bytes not read yet; for a listener the length of its accept queue.
+    pub recv_queue: u32,
+    /// Bytes not acknowledged yet; for a listener the limit of its accept queue.
+    pub send_queue: u32,
+    /// Milliseconds until the socket's timer fires; for a minisock its remaining life.
+    pub expires_ms: u32,
+    /// Milliseconds since the last ACK came in (`tcpi_last_ack_recv`), where it was asked for: the
+    /// socket has been in its state for at least that long.
+    pub last_ack_ms: Option<u32>,
+}
+
+/// One open file descriptor of a socket, with the socket named by whatever the source knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HolderFact {
+    /// Kernel address of the socket; 0 when the source cannot tell.
+    pub sock: u64,
+    /// Cookie; 0 when the source cannot tell.
+    pub cookie: u64,
+    /// Inode of the socket; 0 when the source cannot tell.
+    pub inode: u64,
+    /// Process id.
+    pub pid: u32,
+    /// File descriptor number.
+    pub fd: u32,
+    /// Name of the process, NUL-padded.
+    pub comm: [u8; 16],
+}

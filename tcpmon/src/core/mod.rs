@@ -1,0 +1,9 @@
+//! The pure middle: no input or output, no clock, no threads. Time comes in as an argument.
+//!
+//! Facts come in through [`facts`] (and ring records), the [`table`] holds the truth, questions and
+//! answers are in [`query`].
+
+pub mod facts;
+pub mod filter;
+pub mod query;
+pub mod tuple;

@@ -1,0 +1,202 @@
+//! Questions to the table and their answers. The answers are the JSON of the local API: names in
+//! `snake_case`, units in names, `schema` once per document.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::filter::Filter;
+
+/// Version of the JSON shape; raised when a field changes its meaning or goes away.
+pub const SCHEMA: u32 = 1;
+
+/// How rows are ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sort {
+    /// Oldest in its state first.
+    #[default]
+    Age,
+    /// Newest in its state first.
+    Newest,
+}
+
+/// Which sockets to show.
+#[derive(Clone, Debug, Default)]
+pub struct SocketsQuestion {
+    /// Only sockets that match; an empty filter matches all.
+    pub filter: Filter,
+    /// Order of the rows.
+    pub sort: Sort,
+    /// At most so many rows; `None` for all.
+    pub limit: Option<usize>,
+}
+
+/// How the agent came to know the process of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerSource {
+    /// The process was seen calling `connect()`.
+    Connect,
+    /// The process was seen calling `listen()`.
+    Listen,
+    /// The process was seen closing the socket.
+    Close,
+    /// Nobody has been seen with it; the listener's process is assumed.
+    Listener,
+    /// The process holds the socket in its file descriptor table.
+    FdTable,
+}
+
+/// Which side opened the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// We connected.
+    Client,
+    /// We were connected to, or we listen.
+    Server,
+}
+
+/// One socket as users see it. `null` means unknown or not applicable, never zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SocketRow {
+    /// Socket cookie, what `ss -e` shows as `sk:` in hexadecimal.
+    pub cookie: Option<u64>,
+    /// Inode of the network namespace.
+    pub netns: Option<u32>,
+    /// `ipv4` or `ipv6`: the family of the socket.
+    pub family: String,
+    /// State, spelled like `CLOSE_WAIT`.
+    pub state: String,
+    /// Local address.
+    pub local_address: String,
+    /// Local port.
+    pub local_port: u16,
+    /// Remote address.
+    pub remote_address: String,
+    /// Remote port.
+    pub remote_port: u16,
+    /// Seconds since the socket entered its state.
+    pub age_seconds: f64,
+    /// The socket is older than the agent: it has been in its state for at least `age_seconds`.
+    pub age_is_lower_bound: bool,
+    /// Inode of the socket.
+    pub inode: Option<u64>,
+    /// Process id.
+    pub pid: Option<u32>,
+    /// Process name. From the kernel as it is: sanitise before it reaches a terminal.
+    pub process: Option<String>,
+    /// File descriptor number in that process.
+    pub fd: Option<u32>,
+    /// How the process is known.
+    pub owner_source: Option<OwnerSource>,
+    /// Path of the control group.
+    pub cgroup: Option<String>,
+    /// systemd unit.
+    pub unit: Option<String>,
+    /// Container id.
+    pub container: Option<String>,
+    /// Which side opened the connection.
+    pub role: Option<Role>,
+    /// `full`, `minisock` (closed, kept by the kernel alone) or `request` (half-open).
+    pub kind: String,
+    /// The process has accepted or created it; `false`: still in the accept queue.
+    pub accepted: Option<bool>,
+    /// Seconds until a minisock's timer ends it.
+    pub remaining_seconds: Option<f64>,
+    /// User id of the creator.
+    pub uid: Option<u32>,
+    /// Bytes not read yet; for a listener the length of its accept queue. As of the last audit.
+    pub recv_queue: Option<u32>,
+    /// Bytes not acknowledged; for a listener the limit of its accept queue. As of the last audit.
+    pub send_queue: Option<u32>,
+}
+
+/// Answer to [`SocketsQuestion`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sockets {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// How many sockets match; `null` when the limit ended the search before it was known.
+    pub matched: Option<u64>,
+    /// The rows.
+    pub sockets: Vec<SocketRow>,
+}
+
+/// One state in the summary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateSummary {
+    /// State, spelled like `CLOSE_WAIT`.
+    pub state: String,
+    /// Sockets in it now.
+    pub sockets: u64,
+    /// Sockets that ever entered it since the agent started.
+    pub entered_total: u64,
+    /// Entries per second over the last few seconds.
+    pub entered_per_second: f64,
+    /// Age of the oldest; `null` when there is none.
+    pub oldest_age_seconds: Option<f64>,
+    /// The oldest is older than the agent.
+    pub oldest_is_lower_bound: bool,
+}
+
+/// How the agent gets its events, and how well.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// `tp_btf`, `tracepoint` or `sock_diag`: the rung of the feature ladder.
+    pub rung: String,
+    /// Transitions the kernel program counted.
+    pub events_produced: u64,
+    /// Records read from the ring.
+    pub events_delivered: u64,
+    /// Records lost, by reason.
+    pub events_lost: BTreeMap<String, u64>,
+    /// Transitions per second over the last few seconds.
+    pub events_per_second: f64,
+    /// Corrections made to the table by audits, by kind.
+    pub drift: BTreeMap<String, u64>,
+    /// Seconds since the last audit ended; `null` before the first.
+    pub last_audit_age_seconds: Option<f64>,
+    /// What limits the view, one sentence each; empty when nothing does.
+    pub limits: Vec<String>,
+}
+
+/// The machine at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Version of the agent.
+    pub version: String,
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Seconds since the agent started.
+    pub uptime_seconds: f64,
+    /// Every state, in the order of [`tcpmon_common::State::RFC`].
+    pub states: Vec<StateSummary>,
+    /// Network namespaces with sockets.
+    pub namespaces: u64,
+    /// State of the machinery.
+    pub health: Health,
+}
+
+/// One transition as `watch` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Wall-clock time, RFC 3339 with nanoseconds, UTC.
+    pub time: String,
+    /// State before.
+    pub from: String,
+    /// State after. The tracepoint says `CLOSE` where the connection lives on as a minisock.
+    pub to: String,
+    /// What the edge means: `active open`, `reset by peer` …
+    pub reason: String,
+    /// Seconds spent in the state before; `null` when its beginning was not seen.
+    pub duration_seconds: Option<f64>,
+    /// The socket after the transition.
+    #[serde(flatten)]
+    pub socket: SocketRow,
+}

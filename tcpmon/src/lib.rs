@@ -1,0 +1,9 @@
+//! tcpmon: a Linux eBPF monitor of TCP connection states.
+//!
+//! ```text
+//!  source  ──facts──►  core (pure)  ──answers──►  view
+//!     bpf, sockdiag, procfs    fsm, table, filter       tui, api, export, print
+//!                  └──── agent: the one loop ────┘
+//! ```
+
+pub mod core;

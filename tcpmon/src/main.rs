@@ -1,0 +1,3 @@
+//! The `tcpmon` command.
+
+fn main() {}
