@@ -22,10 +22,9 @@ pub const fn current_task_acts(old: State, new: State, error: u16, shutdown: u8)
         // close() or shutdown() of a listener; `ss -K` sets the error afterwards
         (State::Listen, State::Close) => true,
         // abortive close: SO_LINGER 0, unread data, close() in SYN_SENT
-        (
-            State::SynSent | State::SynRecv | State::Established | State::CloseWait,
-            State::Close,
-        ) => error == 0 && shutdown == SHUTDOWN_BOTH,
+        (State::SynSent | State::SynRecv | State::Established | State::CloseWait, State::Close) => {
+            error == 0 && shutdown == SHUTDOWN_BOTH
+        }
         _ => false,
     }
 }

@@ -5,6 +5,9 @@ use core::mem::size_of;
 /// States 0 to 15 fit the matrix; the kernel uses 1 to 12.
 pub const STATES: usize = 16;
 
+/// [`Counters`] as words: what a map lookup returns for each CPU.
+pub const WORDS: usize = STATES * STATES + 7;
+
 /// Protocols on the tracepoint that are not plain TCP, each counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -52,7 +55,8 @@ impl Foreign {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Counters {
-    /// TCP transitions by old and new state number, self-transitions included.
+    /// TCP transitions by old and new state number, self-transitions included; 0 stands for a number
+    /// outside 0 to 15.
     pub transitions: [[u64; STATES]; STATES],
     /// TCP transitions for which a ring record was asked for.
     pub produced: u64,
@@ -60,7 +64,7 @@ pub struct Counters {
     pub lost: u64,
     /// Transitions of other protocols, by [`Foreign`].
     pub foreign: [u64; 4],
-    /// TCP transitions with a state number outside 0 to 15; not in `transitions`.
+    /// TCP transitions with a state number outside 0 to 15.
     pub odd_states: u64,
 }
 
@@ -79,6 +83,24 @@ impl Counters {
         foreign: [0; 4],
         odd_states: 0,
     };
+
+    /// The counters laid out as `words`.
+    #[must_use]
+    pub fn from_words(words: &[u64; WORDS]) -> Self {
+        let mut words = words.iter().copied();
+        let mut next = || words.next().unwrap_or(0);
+        let mut counters = Self::ZERO;
+        for cell in counters.transitions.iter_mut().flatten() {
+            *cell = next();
+        }
+        counters.produced = next();
+        counters.lost = next();
+        for cell in &mut counters.foreign {
+            *cell = next();
+        }
+        counters.odd_states = next();
+        counters
+    }
 
     /// Adds another CPU's counters to these.
     pub fn add(&mut self, other: &Self) {
@@ -103,7 +125,7 @@ impl Counters {
     }
 }
 
-const _: () = assert!(size_of::<Counters>() == (STATES * STATES + 7) * 8);
+const _: () = assert!(size_of::<Counters>() == WORDS * 8);
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +144,19 @@ mod tests {
         assert_eq!(sum.transitions[1][8], 6);
         assert_eq!((sum.produced, sum.lost, sum.odd_states), (8, 2, 10));
         assert_eq!(sum.foreign, [0, 4, 0, 0]);
+    }
+
+    #[test]
+    fn words_are_read_in_the_order_of_the_layout() {
+        let mut words = [0; WORDS];
+        for (index, word) in words.iter_mut().enumerate() {
+            *word = index as u64;
+        }
+        let counters = Counters::from_words(&words);
+        assert_eq!(counters.transitions[1][8], 24);
+        assert_eq!((counters.produced, counters.lost), (256, 257));
+        assert_eq!(counters.foreign, [258, 259, 260, 261]);
+        assert_eq!(counters.odd_states, 262);
     }
 
     #[test]

@@ -1,0 +1,17 @@
+//! The maps shared with user space.
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, PerCpuArray, RingBuf};
+use tcpmon_common::Counters;
+
+/// Ring records. User space sets the size at load.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// One [`Counters`] per CPU.
+#[map]
+pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+
+/// Which diagnostics have been logged; index = [`crate::set_state::Diagnostic`].
+#[map]
+pub static LOGGED: Array<u32> = Array::with_max_entries(1, 0);
