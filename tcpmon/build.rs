@@ -10,6 +10,7 @@ use std::{env, fs};
 use anyhow::{Context as _, bail};
 
 #[path = "../xtask/src/ebpf_toolchain.rs"]
+#[expect(unreachable_pub, reason = "xtask uses the same file as a module")]
 mod ebpf_toolchain;
 
 const OBJECT_VARIABLE: &str = "TCPMON_BPF_OBJECT";
@@ -20,8 +21,8 @@ fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=../xtask/src/ebpf_toolchain.rs");
     println!("cargo:rerun-if-changed=../tcpmon-common/src");
-    let object = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set")?)
-        .join("tcpmon-ebpf");
+    let object =
+        PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set")?).join("tcpmon-ebpf");
     match env::var(OBJECT_VARIABLE) {
         Ok(value) if value == "none" => placeholder(&object),
         Ok(value) if !value.is_empty() => copy(Path::new(&value), &object),

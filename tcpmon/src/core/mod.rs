@@ -3,7 +3,12 @@
 //! Facts come in through [`facts`] (and ring records), the [`table`] holds the truth, questions and
 //! answers are in [`query`].
 
+pub mod cgroup;
+pub mod ending;
 pub mod facts;
 pub mod filter;
+pub mod fsm;
+pub mod histogram;
 pub mod query;
+pub mod table;
 pub mod tuple;

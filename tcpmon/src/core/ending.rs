@@ -1,0 +1,225 @@
+//! Why a connection ended, told from the last record of its socket.
+
+use serde::{Deserialize, Serialize};
+use tcpmon_common::State;
+use tcpmon_common::Record;
+use tcpmon_common::context::SHUTDOWN_BOTH;
+use tcpmon_common::record::flag;
+
+/// Errno values of `sk_err` (`include/uapi/asm-generic/errno.h`).
+mod errno {
+    pub(super) const EPIPE: u16 = 32;
+    pub(super) const ENETUNREACH: u16 = 101;
+    pub(super) const ECONNABORTED: u16 = 103;
+    pub(super) const ECONNRESET: u16 = 104;
+    pub(super) const ETIMEDOUT: u16 = 110;
+    pub(super) const ECONNREFUSED: u16 = 111;
+    pub(super) const EHOSTUNREACH: u16 = 113;
+}
+
+/// Why a socket went to `CLOSE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Ending {
+    /// Both sides closed; the last ACK came.
+    Orderly,
+    /// The connection lives on as a TIME_WAIT minisock.
+    TimeWait,
+    /// The connection lives on as a FIN_WAIT2 minisock: no process, and no FIN from the peer yet.
+    OrphanFinWait2,
+    /// `tcp_max_tw_buckets` is reached: no TIME_WAIT entry was made.
+    TimeWaitRefused,
+    /// The listener was closed.
+    ListenerClosed,
+    /// The listener was closed before anybody accepted the connection.
+    DroppedByListener,
+    /// The peer answered our SYN with a reset.
+    Refused,
+    /// The peer reset the connection.
+    Reset,
+    /// Nothing came back: handshake, retransmission, keepalive or user time-out.
+    TimedOut,
+    /// No route to the peer.
+    Unreachable,
+    /// The owner closed with unread data, with `SO_LINGER` 0, or in the middle of the handshake.
+    AbortedByOwner,
+    /// The owner disconnected the socket (`connect` to `AF_UNSPEC`) or shut it while half-open.
+    Disconnected,
+    /// An operator destroyed the socket (`ss -K`).
+    Killed,
+    /// `EADDRNOTAVAIL`: no ephemeral port towards this destination was free.
+    NoPort,
+    /// Another error.
+    OtherError,
+    /// The kernel did not say.
+    Unknown,
+}
+
+impl Ending {
+    /// Every ending, in the order of its number.
+    pub const ALL: [Self; 16] = [
+        Self::Orderly,
+        Self::TimeWait,
+        Self::OrphanFinWait2,
+        Self::TimeWaitRefused,
+        Self::ListenerClosed,
+        Self::DroppedByListener,
+        Self::Refused,
+        Self::Reset,
+        Self::TimedOut,
+        Self::Unreachable,
+        Self::AbortedByOwner,
+        Self::Disconnected,
+        Self::Killed,
+        Self::NoPort,
+        Self::OtherError,
+        Self::Unknown,
+    ];
+
+    /// The label in metrics and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Orderly => "orderly",
+            Self::TimeWait => "time_wait",
+            Self::OrphanFinWait2 => "orphan_fin_wait2",
+            Self::TimeWaitRefused => "time_wait_refused",
+            Self::ListenerClosed => "listener_closed",
+            Self::DroppedByListener => "dropped_by_listener",
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::AbortedByOwner => "aborted_by_owner",
+            Self::Disconnected => "disconnected",
+            Self::Killed => "killed",
+            Self::NoPort => "no_port",
+            Self::OtherError => "other_error",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The ending that `record`, a transition from `old` to `CLOSE`, tells of.
+    #[must_use]
+    pub fn of(old: State, record: &Record) -> Self {
+        if record.has(flag::CLASSIC) {
+            return Self::of_classic(old, record);
+        }
+        match record.error {
+            0 => Self::without_error(old, record),
+            errno::ECONNRESET | errno::EPIPE => Self::Reset,
+            errno::ECONNREFUSED => Self::Refused,
+            errno::ETIMEDOUT => Self::TimedOut,
+            errno::ECONNABORTED => Self::Killed,
+            errno::ENETUNREACH | errno::EHOSTUNREACH => Self::Unreachable,
+            _ => Self::OtherError,
+        }
+    }
+
+    fn without_error(old: State, record: &Record) -> Self {
+        match old {
+            State::Listen => Self::ListenerClosed,
+            State::LastAck => Self::Orderly,
+            State::FinWait2 | State::Closing => Self::minisock(record),
+            State::SynSent if record.shutdown == 0 && record.local_port == 0 => Self::NoPort,
+            _ if record.shutdown == SHUTDOWN_BOTH => Self::AbortedByOwner,
+            State::Established | State::CloseWait if !record.has(flag::HAS_SOCKET) => {
+                Self::DroppedByListener
+            }
+            _ => Self::Disconnected,
+        }
+    }
+
+    /// `tcp_time_wait` in `net/ipv4/tcp_minisocks.c` makes a TIME_WAIT entry when the peer's FIN
+    /// was seen, and a FIN_WAIT2 one when it was not.
+    fn minisock(record: &Record) -> Self {
+        if record.has(flag::TIME_WAIT_FULL) {
+            Self::TimeWaitRefused
+        } else if record.has(flag::FIN_SEEN) {
+            Self::TimeWait
+        } else {
+            Self::OrphanFinWait2
+        }
+    }
+
+    /// The classic tracepoint tells neither error nor flags.
+    fn of_classic(old: State, record: &Record) -> Self {
+        match old {
+            State::Listen => Self::ListenerClosed,
+            State::FinWait2 | State::Closing => Self::TimeWait,
+            State::SynSent if record.local_port == 0 => Self::NoPort,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closing(old: State, error: u16, shutdown: u8, flags: u8) -> Ending {
+        let record = Record {
+            old_state: old.number(),
+            new_state: State::Close.number(),
+            error,
+            shutdown,
+            flags,
+            local_port: 40000,
+            ..Record::EMPTY
+        };
+        Ending::of(old, &record)
+    }
+
+    #[test]
+    fn every_way_to_end_is_told_apart() {
+        let held = flag::HAS_SOCKET;
+        for (old, error, shutdown, flags, want) in [
+            (State::LastAck, 0, 3, flag::ORPHAN, Ending::Orderly),
+            (State::FinWait2, 0, 3, flag::FIN_SEEN, Ending::TimeWait),
+            (State::FinWait2, 0, 3, flag::ORPHAN, Ending::OrphanFinWait2),
+            (State::Closing, 0, 3, flag::FIN_SEEN, Ending::TimeWait),
+            (
+                State::FinWait2,
+                0,
+                3,
+                flag::FIN_SEEN | flag::TIME_WAIT_FULL,
+                Ending::TimeWaitRefused,
+            ),
+            (State::Listen, 0, 3, held, Ending::ListenerClosed),
+            (State::Established, 0, 0, 0, Ending::DroppedByListener),
+            (State::CloseWait, 0, 0, 0, Ending::DroppedByListener),
+            (State::SynSent, 111, 0, held, Ending::Refused),
+            (State::Established, 104, 0, held, Ending::Reset),
+            (State::CloseWait, 32, 0, held, Ending::Reset),
+            (State::Established, 110, 0, held, Ending::TimedOut),
+            (State::SynSent, 113, 0, held, Ending::Unreachable),
+            (State::Established, 0, 3, held, Ending::AbortedByOwner),
+            (State::SynSent, 0, 3, held, Ending::AbortedByOwner),
+            (State::Established, 0, 0, held, Ending::Disconnected),
+            (State::Established, 103, 0, held, Ending::Killed),
+            (State::Established, 5, 0, held, Ending::OtherError),
+            (State::LastAck, 0, 3, flag::CLASSIC, Ending::Unknown),
+        ] {
+            assert_eq!(closing(old, error, shutdown, flags), want, "{old} {error}");
+        }
+    }
+
+    #[test]
+    fn no_free_port_is_a_connect_that_ends_before_it_has_one() {
+        let record = Record {
+            local_port: 0,
+            remote_port: 5432,
+            flags: flag::HAS_SOCKET,
+            ..Record::EMPTY
+        };
+        assert_eq!(Ending::of(State::SynSent, &record), Ending::NoPort);
+    }
+
+    #[test]
+    fn numbers_index_the_list() {
+        for (index, ending) in Ending::ALL.into_iter().enumerate() {
+            assert_eq!(ending as usize, index);
+        }
+    }
+}

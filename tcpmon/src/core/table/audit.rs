@@ -1,0 +1,350 @@
+//! Comparing the table with what the kernel dumps, and repairing it.
+//!
+//! A dump is not a snapshot: it takes up to half a second while sockets go on changing. The caller
+//! applies all records up to the moment a chunk of rows was read before it passes the chunk on.
+//! Then, for every row: a socket touched since the dump of its namespace began is newer in the
+//! table than in the dump, and is left alone; so is a row whose socket has ended meanwhile.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use tcpmon_common::State;
+
+use super::namespaces::NetnsId;
+use super::slots::SlotId;
+use super::socket::{Details, Socket};
+use super::totals::Drift;
+use super::{TIME_WAIT_NS, Table};
+use crate::core::facts::{DumpRow, Kind, NetnsIdentity, StateSet};
+use crate::core::query::Role;
+use crate::core::tuple::Tuple;
+
+/// A TIME_WAIT entry that lives longer than we think by more than this was renewed: the peer's FIN
+/// came again. Less is the coarseness of the kernel's timers.
+const RENEWED_NS: u64 = 5_000_000_000;
+
+/// One namespace swept in an audit.
+#[derive(Clone, Copy, Debug)]
+struct Sweep {
+    started_ns: u64,
+    states: StateSet,
+}
+
+/// An audit under way.
+#[derive(Debug)]
+pub(super) struct Audit {
+    number: u32,
+    by_cookie: FxHashMap<(u64, bool), SlotId>,
+    /// Sockets without a cookie: kernels before 5.12, and the classic tracepoint.
+    by_tuple: FxHashMap<(NetnsId, Tuple), SlotId>,
+    ended_cookies: FxHashSet<u64>,
+    ended_tuples: FxHashSet<Tuple>,
+    swept: FxHashMap<NetnsId, Sweep>,
+}
+
+impl Audit {
+    pub(super) fn index(&mut self, cookie: u64, kind: Kind, id: SlotId) {
+        if cookie != 0 {
+            self.by_cookie.insert((cookie, kind == Kind::Minisock), id);
+        }
+    }
+
+    pub(super) fn bury(&mut self, socket: &Socket) {
+        if socket.cookie == 0 {
+            self.ended_tuples.insert(socket.tuple);
+        } else {
+            self.ended_cookies.insert(socket.cookie);
+        }
+    }
+}
+
+/// Kernel time of a dump.
+#[derive(Clone, Copy, Debug)]
+pub struct DumpTime {
+    /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns.
+    pub started_ns: u64,
+    /// When these rows had been read.
+    pub read_ns: u64,
+}
+
+impl Table {
+    /// Begins an audit; another one under way is given up.
+    pub fn begin_audit(&mut self) {
+        self.audits = self.audits.wrapping_add(1).max(1);
+        let mut audit = Audit {
+            number: self.audits,
+            by_cookie: FxHashMap::default(),
+            by_tuple: FxHashMap::default(),
+            ended_cookies: FxHashSet::default(),
+            ended_tuples: FxHashSet::default(),
+            swept: FxHashMap::default(),
+        };
+        audit.by_cookie.reserve(self.slots.len());
+        for id in self.slots.ids() {
+            let socket = self.slots.get(id);
+            if socket.cookie == 0 {
+                audit.by_tuple.insert((socket.netns, socket.tuple), id);
+            } else {
+                audit.index(socket.cookie, socket.kind, id);
+            }
+        }
+        self.audit = Some(audit);
+    }
+
+    /// Compares the rows of one namespace with the table. Sorts `rows` by age.
+    pub fn audit_rows(&mut self, netns: NetnsIdentity, time: DumpTime, rows: &mut [DumpRow]) {
+        let Some(mut audit) = self.audit.take() else {
+            return;
+        };
+        let netns = self.namespaces.intern(netns);
+        rows.sort_unstable_by_key(|row| entered(row, time.read_ns).0);
+        let mut near: [Option<SlotId>; State::ALL.len() + 1] = [None; State::ALL.len() + 1];
+        for row in rows.iter() {
+            if let Some(id) = find(&audit, netns, row).filter(|id| self.is_same(*id, row)) {
+                self.slots.get_mut(id).seen_in = audit.number;
+                self.set_netns(id, netns);
+                self.compare(id, row, time);
+            } else if !has_ended(&audit, row) {
+                let place = &mut near[row.state.folded() as usize];
+                let id = self.add_row(netns, row, time, *place);
+                *place = Some(id);
+                self.slots.get_mut(id).seen_in = audit.number;
+                audit.index(row.cookie, row.kind, id);
+            }
+        }
+        self.audit = Some(audit);
+    }
+
+    /// Says that all rows of a namespace in `states` have been passed on.
+    pub fn audit_namespace_done(
+        &mut self,
+        netns: NetnsIdentity,
+        started_ns: u64,
+        states: StateSet,
+    ) {
+        let netns = self.namespaces.intern(netns);
+        if let Some(audit) = &mut self.audit {
+            audit.swept.insert(netns, Sweep { started_ns, states });
+        }
+    }
+
+    /// Ends the audit: what the kernel no longer has is removed. `complete`: every namespace the
+    /// machine has was swept in all states.
+    pub fn end_audit(&mut self, now_ns: u64, complete: bool) {
+        let Some(audit) = self.audit.take() else {
+            return;
+        };
+        let gone: Vec<SlotId> = self
+            .slots
+            .ids()
+            .filter(|id| is_gone(&audit, self.slots.get(*id), complete))
+            .collect();
+        for id in gone {
+            self.end_unseen(id, now_ns);
+        }
+        if complete {
+            self.seeded = true;
+        }
+        self.namespaces.forget_empty();
+    }
+
+    /// Whether the slot still holds what the index promised.
+    fn is_same(&self, id: SlotId, row: &DumpRow) -> bool {
+        let socket = self.slots.get(id);
+        let same_kind = (socket.kind == Kind::Minisock) == (row.kind == Kind::Minisock);
+        self.slots.is_alive(id)
+            && same_kind
+            && (socket.cookie == row.cookie || socket.cookie == 0)
+    }
+
+    fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
+        self.refresh(id, row);
+        let socket = self.slots.get(id);
+        if socket.touched_ns >= time.started_ns {
+            return;
+        }
+        let (entered_ns, is_lower_bound) = entered(row, time.read_ns);
+        if socket.state != row.state.folded() {
+            self.repair_state(id, row, entered_ns, is_lower_bound);
+        }
+        if row.kind == Kind::Minisock {
+            let socket = self.slots.get_mut(id);
+            socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
+            if !is_lower_bound && entered_ns > socket.entered_ns + RENEWED_NS {
+                self.slots.enter(id, State::TimeWait, entered_ns);
+            }
+        }
+    }
+
+    /// Takes over what every dump tells anew.
+    fn refresh(&mut self, id: SlotId, row: &DumpRow) {
+        let socket = self.slots.get_mut(id);
+        socket.cookie = row.cookie;
+        socket.details = Some(Details {
+            uid: row.uid,
+            recv_queue: row.recv_queue,
+            send_queue: row.send_queue,
+        });
+        if row.inode != 0 {
+            socket.inode = u64::from(row.inode);
+            socket.accepted = Some(true);
+        }
+        if socket.tuple.local_port == 0 || socket.tuple.remote_port == 0 {
+            socket.tuple = row.tuple;
+        }
+    }
+
+    fn repair_state(&mut self, id: SlotId, row: &DumpRow, entered_ns: u64, is_lower_bound: bool) {
+        let socket = self.slots.get(id);
+        let (from, to) = (socket.state, row.state.folded());
+        let was_listening = from == State::Listen;
+        let silent = row.kind == Kind::Minisock && from == State::FinWait2 && to == State::TimeWait;
+        let duration = (silent && !socket.age_is_lower_bound)
+            .then(|| entered_ns.saturating_sub(socket.entered_ns));
+        if silent {
+            // The peer's FIN reached the minisock: no tracepoint tells.
+            self.totals.count_silent(from, to);
+        } else {
+            self.totals.count_drift(Drift::State);
+        }
+        if was_listening {
+            self.listeners.remove(self.slots.get(id), id);
+        }
+        self.enter(id, to, entered_ns, duration);
+        self.slots.get_mut(id).age_is_lower_bound = is_lower_bound;
+        if to == State::Listen {
+            self.listeners.add(self.slots.get(id), id);
+        }
+    }
+
+    /// A row nobody has spoken of: older than the agent, a request, or missed.
+    fn add_row(
+        &mut self,
+        netns: NetnsId,
+        row: &DumpRow,
+        time: DumpTime,
+        near: Option<SlotId>,
+    ) -> SlotId {
+        if self.seeded && row.kind == Kind::Full {
+            self.totals.count_drift(Drift::Missed);
+        }
+        if row.kind == Kind::Request {
+            self.totals.count_silent(State::Listen, State::NewSynRecv);
+            self.totals.entered[State::SynRecv as usize] += 1;
+        }
+        let (entered_ns, is_lower_bound) = entered(row, time.read_ns);
+        let mut socket = Socket::new(row.state.folded(), entered_ns);
+        socket.touched_ns = time.started_ns.saturating_sub(1);
+        socket.cookie = row.cookie;
+        socket.inode = u64::from(row.inode);
+        socket.tuple = row.tuple;
+        socket.netns = netns;
+        socket.kind = row.kind;
+        socket.age_is_lower_bound = is_lower_bound;
+        socket.accepted = match row.kind {
+            Kind::Full => is_accepted(row),
+            Kind::Minisock | Kind::Request => None,
+        };
+        socket.role = role(row);
+        socket.details = Some(Details {
+            uid: row.uid,
+            recv_queue: row.recv_queue,
+            send_queue: row.send_queue,
+        });
+        if row.kind == Kind::Minisock {
+            socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
+        }
+        self.unconfirmed |= row.kind == Kind::Full;
+        let id = self.add(socket, near);
+        if row.state == State::Listen {
+            self.listeners.add(self.slots.get(id), id);
+        }
+        id
+    }
+
+    /// The kernel no longer has it. For minisocks and requests that is how they end.
+    fn end_unseen(&mut self, id: SlotId, now_ns: u64) {
+        let socket = self.slots.get(id);
+        match socket.kind {
+            Kind::Full => self.totals.count_drift(Drift::Vanished),
+            Kind::Minisock => self.count_minisock_end(id, now_ns),
+            Kind::Request => self.totals.count_silent(State::NewSynRecv, State::Close),
+        }
+        self.drop_socket(id);
+    }
+
+    /// Counts the silent end of a minisock.
+    pub(super) fn count_minisock_end(&mut self, id: SlotId, now_ns: u64) {
+        let socket = self.slots.get(id);
+        let (state, is_lower_bound) = (socket.state, socket.age_is_lower_bound);
+        let age_ns = socket.age_ns(now_ns);
+        self.totals.count_silent(state, State::Close);
+        self.totals.entered[State::Close as usize] += 1;
+        if !is_lower_bound {
+            self.totals.durations[state as usize].observe(age_ns);
+        }
+    }
+}
+
+fn find(audit: &Audit, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
+    let is_minisock = row.kind == Kind::Minisock;
+    if let Some(id) = audit.by_cookie.get(&(row.cookie, is_minisock)) {
+        return Some(*id);
+    }
+    if audit.by_tuple.is_empty() {
+        return None;
+    }
+    let here = audit.by_tuple.get(&(netns, row.tuple));
+    here.or_else(|| audit.by_tuple.get(&(NetnsId::UNKNOWN, row.tuple)))
+        .copied()
+}
+
+/// Whether the row's socket has ended since the audit began. A minisock may outlive it.
+fn has_ended(audit: &Audit, row: &DumpRow) -> bool {
+    row.kind == Kind::Full
+        && (audit.ended_cookies.contains(&row.cookie) || audit.ended_tuples.contains(&row.tuple))
+}
+
+fn is_gone(audit: &Audit, socket: &Socket, complete: bool) -> bool {
+    if socket.seen_in == audit.number {
+        return false;
+    }
+    if socket.netns == NetnsId::UNKNOWN {
+        // It was in no namespace although all were swept.
+        let earliest = audit.swept.values().map(|sweep| sweep.started_ns).min();
+        return complete && earliest.is_some_and(|started| socket.touched_ns < started);
+    }
+    audit.swept.get(&socket.netns).is_some_and(|sweep| {
+        sweep.states.contains(socket.state) && socket.touched_ns < sweep.started_ns
+    })
+}
+
+/// When the row's socket entered its state, and whether that is only an upper bound of the time
+/// (a lower bound of the age). The timer of a TIME_WAIT entry tells exactly.
+fn entered(row: &DumpRow, read_ns: u64) -> (u64, bool) {
+    if row.kind == Kind::Minisock && row.state == State::TimeWait {
+        let left_ns = u64::from(row.expires_ms) * 1_000_000;
+        return (
+            read_ns.saturating_sub(TIME_WAIT_NS.saturating_sub(left_ns)),
+            false,
+        );
+    }
+    let idle_ns = u64::from(row.last_ack_ms.unwrap_or(0)) * 1_000_000;
+    (read_ns.saturating_sub(idle_ns), true)
+}
+
+/// Inode 0 is a socket nobody has accepted, or an orphan: closed, and still sending.
+fn is_accepted(row: &DumpRow) -> Option<bool> {
+    match row.state {
+        _ if row.inode != 0 => Some(true),
+        State::Established | State::CloseWait => Some(false),
+        _ => None,
+    }
+}
+
+fn role(row: &DumpRow) -> Option<Role> {
+    match row.state {
+        State::Listen => Some(Role::Server),
+        State::SynSent => Some(Role::Client),
+        _ if row.kind == Kind::Request || is_accepted(row) == Some(false) => Some(Role::Server),
+        _ => None,
+    }
+}

@@ -1,0 +1,53 @@
+//! Names of control groups, as far as they have been asked for and found.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::core::cgroup;
+
+/// A control group by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cgroup {
+    pub(super) path: String,
+    pub(super) identity: cgroup::Identity,
+}
+
+/// Control groups by id, and the ids nobody has a name for yet.
+#[derive(Debug, Default)]
+pub(super) struct Cgroups {
+    known: FxHashMap<u64, Option<Cgroup>>,
+    wanted: FxHashSet<u64>,
+}
+
+/// Names kept: more groups than this have sockets on no machine, and ids are never reused.
+const MOST: usize = 65_536;
+
+impl Cgroups {
+    #[inline]
+    pub(super) fn want(&mut self, id: u64) {
+        if id != 0 && !self.known.contains_key(&id) {
+            self.wanted.insert(id);
+        }
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Cgroup> {
+        self.known.get(&id)?.as_ref()
+    }
+
+    pub(super) fn wants(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    /// Takes names from `paths`; an id not among them is a group that is gone, and unknown for good.
+    pub(super) fn name(&mut self, paths: &FxHashMap<u64, String>) {
+        if self.known.len() > MOST {
+            self.known.clear();
+        }
+        for id in self.wanted.drain() {
+            let named = paths.get(&id).map(|path| Cgroup {
+                path: path.clone(),
+                identity: cgroup::Identity::from_path(path),
+            });
+            self.known.insert(id, named);
+        }
+    }
+}

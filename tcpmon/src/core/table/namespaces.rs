@@ -1,0 +1,137 @@
+//! The network namespaces sockets live in.
+
+use rustc_hash::FxHashMap;
+
+use crate::core::facts::NetnsIdentity;
+
+/// Index of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NetnsId(u32);
+
+impl NetnsId {
+    /// The stream did not say: the classic tracepoint has no namespace.
+    pub const UNKNOWN: Self = Self(0);
+}
+
+/// What the table knows of a namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Namespace {
+    pub(super) identity: NetnsIdentity,
+    /// Sockets in it, of any kind.
+    pub(super) sockets: u64,
+    /// Minisocks in it by our count.
+    pub(super) minisocks: u64,
+    /// Minisocks by the kernel's count at the last record, and when that was.
+    pub(super) kernel_minisocks: Option<(u64, u64)>,
+}
+
+/// All namespaces, by cookie where there is one: inodes are reused at once.
+#[derive(Debug)]
+pub(super) struct Namespaces {
+    all: Vec<Namespace>,
+    free: Vec<NetnsId>,
+    by_identity: FxHashMap<NetnsIdentity, NetnsId>,
+    /// The namespace of the last record; most records follow one of the same namespace.
+    last: (NetnsIdentity, NetnsId),
+}
+
+impl Namespaces {
+    pub(super) fn new() -> Self {
+        let unknown = NetnsIdentity::default();
+        Self {
+            all: vec![Namespace::default()],
+            free: Vec::new(),
+            by_identity: FxHashMap::from_iter([(unknown, NetnsId::UNKNOWN)]),
+            last: (unknown, NetnsId::UNKNOWN),
+        }
+    }
+
+    /// The namespace with this identity, made known if it is not.
+    #[inline]
+    pub(super) fn intern(&mut self, identity: NetnsIdentity) -> NetnsId {
+        if self.last.0 == identity {
+            return self.last.1;
+        }
+        let id = match self.by_identity.get(&identity) {
+            Some(id) => *id,
+            None => self.add(identity),
+        };
+        self.last = (identity, id);
+        id
+    }
+
+    fn add(&mut self, identity: NetnsIdentity) -> NetnsId {
+        let namespace = Namespace {
+            identity,
+            ..Namespace::default()
+        };
+        let id = if let Some(id) = self.free.pop() {
+            self.all[id.0 as usize] = namespace;
+            id
+        } else {
+            let id = NetnsId(u32::try_from(self.all.len()).unwrap_or(0));
+            self.all.push(namespace);
+            id
+        };
+        self.by_identity.insert(identity, id);
+        id
+    }
+
+    #[inline]
+    pub(super) fn get(&self, id: NetnsId) -> &Namespace {
+        &self.all[id.0 as usize]
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: NetnsId) -> &mut Namespace {
+        &mut self.all[id.0 as usize]
+    }
+
+    /// Namespaces with sockets.
+    pub(super) fn occupied(&self) -> impl Iterator<Item = &Namespace> {
+        self.all.iter().filter(|namespace| namespace.sockets > 0)
+    }
+
+    /// Forgets namespaces without sockets; a new socket makes its namespace known again.
+    pub(super) fn forget_empty(&mut self) {
+        let Self {
+            all,
+            free,
+            by_identity,
+            last,
+        } = self;
+        by_identity.retain(|_, id| {
+            let keep = *id == NetnsId::UNKNOWN || all[id.0 as usize].sockets > 0;
+            if !keep {
+                free.push(*id);
+            }
+            keep
+        });
+        *last = (NetnsIdentity::default(), NetnsId::UNKNOWN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reused_inode_with_another_cookie_is_another_namespace() {
+        let mut namespaces = Namespaces::new();
+        let first = NetnsIdentity { cookie: 1, inode: 7 };
+        let second = NetnsIdentity { cookie: 2, inode: 7 };
+        assert_ne!(namespaces.intern(first), namespaces.intern(second));
+        assert_eq!(namespaces.intern(first), namespaces.intern(first));
+    }
+
+    #[test]
+    fn a_thousand_passing_namespaces_leave_nothing() {
+        let mut namespaces = Namespaces::new();
+        for cookie in 1..=1000 {
+            namespaces.intern(NetnsIdentity { cookie, inode: 1 });
+            namespaces.forget_empty();
+        }
+        assert_eq!(namespaces.by_identity.len(), 1);
+        assert!(namespaces.all.len() <= 2);
+    }
+}

@@ -1,0 +1,116 @@
+//! Who holds which socket, confirmed by the file descriptor tables.
+
+use rustc_hash::FxHashMap;
+use tcpmon_common::State;
+
+use super::cgroups::Cgroups;
+use super::slots::SlotId;
+use super::socket::{Owner, Socket};
+use super::{Process, Table};
+use crate::core::facts::{HolderFact, Kind};
+use crate::core::query::OwnerSource;
+
+impl Table {
+    /// Whether a scan of file descriptors would tell something new.
+    #[must_use]
+    pub const fn wants_holders(&self) -> bool {
+        self.unconfirmed
+    }
+
+    /// Takes over a whole scan that began at `started_ns`. Sockets that changed hands since are
+    /// confirmed by the next one. Of several holders the first in the scan is named.
+    pub fn set_holders(&mut self, started_ns: u64, holders: &[HolderFact]) {
+        let (by_cookie, by_inode) = self.unbound();
+        for holder in holders {
+            let id = self
+                .by_sock
+                .get(&holder.sock)
+                .or_else(|| by_cookie.get(&holder.cookie))
+                .or_else(|| by_inode.get(&holder.inode))
+                .copied();
+            if let Some(id) = id {
+                self.confirm(id, holder, started_ns);
+            }
+        }
+        self.unconfirmed = self.slots.ids().any(|id| is_unconfirmed(self.slots.get(id)));
+    }
+
+    /// Sockets the stream has not spoken of, by cookie; and those without cookie, by inode.
+    fn unbound(&self) -> (FxHashMap<u64, SlotId>, FxHashMap<u64, SlotId>) {
+        let mut by_cookie = FxHashMap::default();
+        let mut by_inode = FxHashMap::default();
+        for id in self.slots.ids() {
+            let socket = self.slots.get(id);
+            if socket.kind != Kind::Full {
+                continue;
+            }
+            if socket.sock == 0 && socket.cookie != 0 {
+                by_cookie.insert(socket.cookie, id);
+            }
+            if socket.inode != 0 {
+                by_inode.insert(socket.inode, id);
+            }
+        }
+        (by_cookie, by_inode)
+    }
+
+    fn confirm(&mut self, id: SlotId, holder: &HolderFact, started_ns: u64) {
+        let socket = self.slots.get_mut(id);
+        if holder.cookie != 0 && socket.cookie != 0 && holder.cookie != socket.cookie {
+            return;
+        }
+        let process = Process {
+            pid: holder.pid,
+            comm: holder.comm,
+        };
+        let confirmed = socket.owner.is_some_and(|owner| {
+            owner.source == OwnerSource::FdTable
+                && owner.fd.is_some()
+                && socket.seen_holder_ns >= started_ns
+        });
+        let closed_since = socket
+            .owner
+            .is_some_and(|owner| owner.source == OwnerSource::Close)
+            && socket.touched_ns >= started_ns;
+        if confirmed || closed_since {
+            return;
+        }
+        socket.seen_holder_ns = started_ns;
+        socket.accepted = Some(true);
+        if holder.inode != 0 {
+            socket.inode = holder.inode;
+        }
+        let process = self.processes.hold(process);
+        self.set_owner(
+            id,
+            Owner {
+                process,
+                source: OwnerSource::FdTable,
+                fd: Some(holder.fd),
+            },
+        );
+    }
+
+    /// Whether there are control groups without a name.
+    #[must_use]
+    pub fn wants_cgroups(&self) -> bool {
+        self.cgroups.wants()
+    }
+
+    /// Takes over names of control groups, by id.
+    pub fn name_cgroups(&mut self, paths: &FxHashMap<u64, String>) {
+        Cgroups::name(&mut self.cgroups, paths);
+    }
+}
+
+/// Whether some process may hold the socket and none has been seen with it in its table.
+fn is_unconfirmed(socket: &Socket) -> bool {
+    let confirmed = socket
+        .owner
+        .is_some_and(|owner| owner.source == OwnerSource::FdTable);
+    let may_be_held = matches!(
+        socket.state,
+        State::Listen | State::SynSent | State::SynRecv | State::Established | State::CloseWait
+    );
+    socket.kind == Kind::Full && may_be_held && !confirmed
+}

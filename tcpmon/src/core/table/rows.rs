@@ -1,0 +1,246 @@
+//! Answers: sockets as rows, the states at a glance.
+
+use std::net::IpAddr;
+
+use tcpmon_common::State;
+
+use super::slots::SlotId;
+use super::socket::Socket;
+use super::{Process, Table};
+use crate::core::facts::Kind;
+use crate::core::filter::Subject;
+use crate::core::query::{SCHEMA, SocketRow, Sockets, SocketsQuestion, Sort, StateSummary};
+
+/// The states a socket in the table can be in, each with a list of its own.
+const LISTED: [State; 10] = [
+    State::Listen,
+    State::SynSent,
+    State::SynRecv,
+    State::Established,
+    State::FinWait1,
+    State::FinWait2,
+    State::Closing,
+    State::TimeWait,
+    State::CloseWait,
+    State::LastAck,
+];
+
+/// A socket as a filter sees it.
+struct Candidate<'a> {
+    table: &'a Table,
+    socket: &'a Socket,
+    now_ns: u64,
+}
+
+impl Subject for Candidate<'_> {
+    fn state(&self) -> State {
+        self.socket.state
+    }
+
+    fn local_address(&self) -> IpAddr {
+        self.socket.tuple.local_address()
+    }
+
+    fn local_port(&self) -> u16 {
+        self.socket.tuple.local_port
+    }
+
+    fn remote_address(&self) -> IpAddr {
+        self.socket.tuple.remote_address()
+    }
+
+    fn remote_port(&self) -> u16 {
+        self.socket.tuple.remote_port
+    }
+
+    fn process(&self) -> Option<&str> {
+        let owner = self.socket.owner?;
+        Some(self.table.processes.name(owner.process))
+    }
+
+    fn pid(&self) -> Option<u32> {
+        let owner = self.socket.owner?;
+        Some(self.table.processes.get(owner.process).pid)
+    }
+
+    fn unit(&self) -> Option<&str> {
+        let cgroup = self.table.cgroups.get(self.socket.cgroup)?;
+        cgroup.identity.unit.as_deref()
+    }
+
+    fn container(&self) -> Option<&str> {
+        let cgroup = self.table.cgroups.get(self.socket.cgroup)?;
+        Some(cgroup.identity.container.as_ref()?.id.as_str())
+    }
+
+    fn netns(&self) -> Option<u32> {
+        self.table.netns_inode(self.socket)
+    }
+
+    fn age_ns(&self) -> u64 {
+        self.socket.age_ns(self.now_ns)
+    }
+}
+
+impl Table {
+    /// The sockets a question asks for. Costs a step per socket looked at: with an empty filter
+    /// that is the rows shown.
+    #[must_use]
+    pub fn sockets(&self, question: &SocketsQuestion, now_ns: u64) -> Sockets {
+        let limit = question.limit.unwrap_or(usize::MAX);
+        let mut walk = Walk::new(self, question.sort);
+        let mut sockets = Vec::new();
+        let mut matched = 0;
+        let mut complete = true;
+        while let Some(id) = walk.next(self) {
+            if !self.matches(id, question, now_ns) {
+                continue;
+            }
+            if sockets.len() == limit {
+                complete = false;
+                break;
+            }
+            matched += 1;
+            sockets.push(self.row(id, now_ns));
+        }
+        let matched = if complete {
+            Some(matched)
+        } else {
+            question.filter.is_empty().then(|| self.len() as u64)
+        };
+        Sockets {
+            schema: SCHEMA,
+            matched,
+            sockets,
+        }
+    }
+
+    /// Whether the socket is one the question asks for.
+    #[must_use]
+    pub fn matches(&self, id: SlotId, question: &SocketsQuestion, now_ns: u64) -> bool {
+        question.filter.is_empty()
+            || question.filter.matches(&Candidate {
+                table: self,
+                socket: self.slots.get(id),
+                now_ns,
+            })
+    }
+
+    /// Every state with its number of sockets and its oldest; rates are for who keeps time.
+    #[must_use]
+    pub fn states(&self, now_ns: u64) -> Vec<StateSummary> {
+        State::RFC
+            .into_iter()
+            .map(|state| {
+                let oldest = self.oldest(state);
+                StateSummary {
+                    state: state.name().into(),
+                    sockets: self.in_state(state),
+                    entered_total: self.totals.entered[state as usize],
+                    entered_per_second: 0.0,
+                    oldest_age_seconds: oldest.map(|socket| seconds(socket.age_ns(now_ns))),
+                    oldest_is_lower_bound: oldest.is_some_and(|socket| socket.age_is_lower_bound),
+                }
+            })
+            .collect()
+    }
+
+    /// The socket as users see it.
+    #[must_use]
+    pub fn row(&self, id: SlotId, now_ns: u64) -> SocketRow {
+        let socket = self.slots.get(id);
+        let owner = socket.owner;
+        let process: Option<&Process> = owner.map(|owner| self.processes.get(owner.process));
+        let cgroup = self.cgroups.get(socket.cgroup);
+        let identity = cgroup.map(|cgroup| &cgroup.identity);
+        let details = socket.details;
+        SocketRow {
+            cookie: nonzero(socket.cookie),
+            netns: self.netns_inode(socket),
+            family: socket.tuple.family.name().into(),
+            state: socket.state.name().into(),
+            local_address: socket.tuple.local_address().to_string(),
+            local_port: socket.tuple.local_port,
+            remote_address: socket.tuple.remote_address().to_string(),
+            remote_port: socket.tuple.remote_port,
+            age_seconds: seconds(socket.age_ns(now_ns)),
+            age_is_lower_bound: socket.age_is_lower_bound,
+            inode: nonzero(socket.inode),
+            pid: process.map(|process| process.pid),
+            process: owner.map(|owner| self.processes.name(owner.process).to_owned()),
+            fd: owner.and_then(|owner| owner.fd),
+            owner_source: owner.map(|owner| owner.source),
+            cgroup: cgroup.map(|cgroup| cgroup.path.clone()),
+            unit: identity.and_then(|identity| identity.unit.clone()),
+            container: identity.and_then(|identity| Some(identity.container.as_ref()?.id.clone())),
+            role: socket.role,
+            kind: kind_name(socket.kind).into(),
+            accepted: socket.accepted,
+            remaining_seconds: (socket.kind == Kind::Minisock)
+                .then(|| seconds(socket.expires_ns.saturating_sub(now_ns))),
+            uid: details.map(|details| details.uid),
+            recv_queue: details.map(|details| details.recv_queue),
+            send_queue: details.map(|details| details.send_queue),
+        }
+    }
+
+    fn netns_inode(&self, socket: &Socket) -> Option<u32> {
+        let inode = self.namespaces.get(socket.netns).identity.inode;
+        (inode != 0).then_some(inode)
+    }
+}
+
+/// Sockets of all states by age: the ends of the ten lists, merged.
+struct Walk {
+    sort: Sort,
+    ends: [Option<SlotId>; LISTED.len()],
+}
+
+impl Walk {
+    fn new(table: &Table, sort: Sort) -> Self {
+        let end = |state| match sort {
+            Sort::Age => table.slots.oldest(state),
+            Sort::Newest => table.slots.newest(state),
+        };
+        Self {
+            sort,
+            ends: LISTED.map(end),
+        }
+    }
+
+    fn next(&mut self, table: &Table) -> Option<SlotId> {
+        let slots = &table.slots;
+        let entered = |end: &&mut Option<SlotId>| end.map(|id| slots.get(id).entered_ns);
+        let ends = self.ends.iter_mut().filter(|end| end.is_some());
+        let end = match self.sort {
+            Sort::Age => ends.min_by_key(entered),
+            Sort::Newest => ends.max_by_key(entered),
+        }?;
+        let id = (*end)?;
+        *end = match self.sort {
+            Sort::Age => slots.newer(id),
+            Sort::Newest => slots.older(id),
+        };
+        Some(id)
+    }
+}
+
+const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Full => "full",
+        Kind::Minisock => "minisock",
+        Kind::Request => "request",
+    }
+}
+
+const fn nonzero(number: u64) -> Option<u64> {
+    match number {
+        0 => None,
+        number => Some(number),
+    }
+}
+
+/// Nanoseconds as seconds.
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}

@@ -1,0 +1,278 @@
+//! Storage of sockets: a vector with a free list, and one list per state in the order of entry.
+//!
+//! The lists are threaded through the sockets, so entering and leaving a state costs a constant,
+//! and "the ten oldest in CLOSE_WAIT" costs ten steps however many sockets there are.
+
+use tcpmon_common::State;
+
+use super::socket::Socket;
+
+/// Index of a socket. Reused after the socket is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SlotId(u32);
+
+impl SlotId {
+    /// No socket.
+    pub(super) const NONE: Self = Self(u32::MAX);
+}
+
+#[derive(Clone, Copy, Debug)]
+struct List {
+    oldest: SlotId,
+    newest: SlotId,
+    length: u64,
+}
+
+impl List {
+    const EMPTY: Self = Self {
+        oldest: SlotId::NONE,
+        newest: SlotId::NONE,
+        length: 0,
+    };
+}
+
+/// All sockets.
+#[derive(Debug)]
+pub(super) struct Slots {
+    sockets: Vec<Socket>,
+    alive: Vec<bool>,
+    free: Vec<SlotId>,
+    lists: [List; State::ALL.len() + 1],
+}
+
+impl Slots {
+    pub(super) fn new() -> Self {
+        Self {
+            sockets: Vec::new(),
+            alive: Vec::new(),
+            free: Vec::new(),
+            lists: [List::EMPTY; State::ALL.len() + 1],
+        }
+    }
+
+    /// Sockets alive.
+    pub(super) fn len(&self) -> usize {
+        self.sockets.len() - self.free.len()
+    }
+
+    /// Sockets in `state`.
+    pub(super) fn in_state(&self, state: State) -> u64 {
+        self.lists[state as usize].length
+    }
+
+    /// The socket at `id`. One that is gone keeps its last facts until the slot is reused.
+    #[inline]
+    pub(super) fn get(&self, id: SlotId) -> &Socket {
+        &self.sockets[id.0 as usize]
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: SlotId) -> &mut Socket {
+        &mut self.sockets[id.0 as usize]
+    }
+
+    pub(super) fn is_alive(&self, id: SlotId) -> bool {
+        self.alive.get(id.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Stores `socket` as the newest of its state, or where its time of entry belongs: from
+    /// `near` on, if given, else looked for from the newest backwards.
+    pub(super) fn insert(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
+        let id = if let Some(id) = self.free.pop() {
+            self.sockets[id.0 as usize] = socket;
+            self.alive[id.0 as usize] = true;
+            id
+        } else {
+            let id = SlotId(u32::try_from(self.sockets.len()).unwrap_or(u32::MAX - 1));
+            self.sockets.push(socket);
+            self.alive.push(true);
+            id
+        };
+        self.link(id, near);
+        id
+    }
+
+    /// Takes the socket out of its list and frees the slot.
+    pub(super) fn remove(&mut self, id: SlotId) {
+        self.unlink(id);
+        self.alive[id.0 as usize] = false;
+        self.free.push(id);
+    }
+
+    /// Moves the socket to the list of `state`, as entered at `entered_ns`.
+    #[inline]
+    pub(super) fn enter(&mut self, id: SlotId, state: State, entered_ns: u64) {
+        self.unlink(id);
+        let socket = self.get_mut(id);
+        socket.state = state;
+        socket.entered_ns = entered_ns;
+        self.link(id, None);
+    }
+
+    /// The socket longest in `state`.
+    pub(super) fn oldest(&self, state: State) -> Option<SlotId> {
+        some(self.lists[state as usize].oldest)
+    }
+
+    /// The socket shortest in `state`.
+    pub(super) fn newest(&self, state: State) -> Option<SlotId> {
+        some(self.lists[state as usize].newest)
+    }
+
+    /// The next newer socket in the same state.
+    pub(super) fn newer(&self, id: SlotId) -> Option<SlotId> {
+        some(self.get(id).next)
+    }
+
+    /// The next older socket in the same state.
+    pub(super) fn older(&self, id: SlotId) -> Option<SlotId> {
+        some(self.get(id).previous)
+    }
+
+    /// Every socket alive, in no particular order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = SlotId> + '_ {
+        let alive = self.alive.iter().enumerate();
+        alive.filter_map(|(index, alive)| alive.then_some(SlotId(index as u32)))
+    }
+
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.sockets.capacity() * size_of::<Socket>()
+            + self.alive.capacity()
+            + self.free.capacity() * size_of::<SlotId>()
+    }
+
+    #[inline]
+    fn link(&mut self, id: SlotId, near: Option<SlotId>) {
+        let (state, entered_ns) = {
+            let socket = self.get(id);
+            (socket.state, socket.entered_ns)
+        };
+        let before = self.place(state, entered_ns, near);
+        let after = match some(before) {
+            Some(before) => self.get(before).next,
+            None => self.lists[state as usize].oldest,
+        };
+        let socket = self.get_mut(id);
+        socket.previous = before;
+        socket.next = after;
+        match some(before) {
+            Some(before) => self.get_mut(before).next = id,
+            None => self.lists[state as usize].oldest = id,
+        }
+        match some(after) {
+            Some(after) => self.get_mut(after).previous = id,
+            None => self.lists[state as usize].newest = id,
+        }
+        self.lists[state as usize].length += 1;
+    }
+
+    /// The socket after which one entered at `entered_ns` belongs. Records come almost in order,
+    /// so the walk from the newest ends at once; a batch of old rows, sorted, walks forward from
+    /// the row before.
+    #[inline]
+    fn place(&self, state: State, entered_ns: u64, near: Option<SlotId>) -> SlotId {
+        let near = near.filter(|near| {
+            let socket = self.get(*near);
+            socket.state == state && socket.entered_ns <= entered_ns
+        });
+        if let Some(mut at) = near {
+            while let Some(next) = some(self.get(at).next) {
+                if self.get(next).entered_ns > entered_ns {
+                    break;
+                }
+                at = next;
+            }
+            return at;
+        }
+        let oldest = self.lists[state as usize].oldest;
+        if some(oldest).is_none_or(|oldest| self.get(oldest).entered_ns > entered_ns) {
+            return SlotId::NONE;
+        }
+        let mut at = self.lists[state as usize].newest;
+        while let Some(id) = some(at) {
+            if self.get(id).entered_ns <= entered_ns {
+                break;
+            }
+            at = self.get(id).previous;
+        }
+        at
+    }
+
+    #[inline]
+    fn unlink(&mut self, id: SlotId) {
+        let (state, previous, next) = {
+            let socket = self.get(id);
+            (socket.state, socket.previous, socket.next)
+        };
+        match some(previous) {
+            Some(previous) => self.get_mut(previous).next = next,
+            None => self.lists[state as usize].oldest = next,
+        }
+        match some(next) {
+            Some(next) => self.get_mut(next).previous = previous,
+            None => self.lists[state as usize].newest = previous,
+        }
+        self.lists[state as usize].length -= 1;
+    }
+}
+
+#[inline]
+fn some(id: SlotId) -> Option<SlotId> {
+    (id != SlotId::NONE).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entered(slots: &Slots, state: State) -> Vec<u64> {
+        let mut out = Vec::new();
+        let mut at = slots.oldest(state);
+        while let Some(id) = at {
+            out.push(slots.get(id).entered_ns);
+            at = slots.newer(id);
+        }
+        out
+    }
+
+    proptest! {
+        /// Whatever is inserted, moved and removed: each list is sorted by entry, complete, and
+        /// the same read from either end.
+        #[test]
+        fn lists_stay_sorted_and_complete(steps in prop::collection::vec((0u8..3, 0u64..50, 0usize..8), 0..200)) {
+            let mut slots = Slots::new();
+            let mut ids: Vec<SlotId> = Vec::new();
+            for (what, time, pick) in steps {
+                let state = if pick % 2 == 0 { State::CloseWait } else { State::Established };
+                match what {
+                    0 => ids.push(slots.insert(Socket::new(state, time), ids.last().copied())),
+                    1 if !ids.is_empty() => {
+                        let id = ids.swap_remove(pick % ids.len());
+                        slots.remove(id);
+                    }
+                    _ if !ids.is_empty() => slots.enter(ids[pick % ids.len()], state, time),
+                    _ => {}
+                }
+                // A removed slot may not be used as a hint: it has no place in a list.
+                ids.retain(|id| slots.is_alive(*id));
+            }
+            for state in [State::CloseWait, State::Established] {
+                let forwards = entered(&slots, state);
+                let mut backwards = Vec::new();
+                let mut at = slots.newest(state);
+                while let Some(id) = at {
+                    backwards.push(slots.get(id).entered_ns);
+                    at = slots.older(id);
+                }
+                backwards.reverse();
+                prop_assert!(forwards.is_sorted());
+                prop_assert_eq!(&forwards, &backwards);
+                prop_assert_eq!(forwards.len() as u64, slots.in_state(state));
+            }
+            prop_assert_eq!(slots.len(), ids.len());
+        }
+    }
+}

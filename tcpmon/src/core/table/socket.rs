@@ -1,0 +1,111 @@
+//! One tracked socket.
+
+use tcpmon_common::State;
+
+use super::namespaces::NetnsId;
+use super::processes::ProcessId;
+use super::slots::SlotId;
+use crate::core::facts::Kind;
+use crate::core::query::{OwnerSource, Role};
+use crate::core::tuple::Tuple;
+
+/// Who holds a socket, and how that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The process.
+    pub process: ProcessId,
+    /// How it is known.
+    pub source: OwnerSource,
+    /// File descriptor number in that process.
+    pub fd: Option<u32>,
+}
+
+/// What a dump told about queues and user; refreshed by every audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// User id of the creator.
+    pub uid: u32,
+    /// Bytes not read; for a listener its accept queue.
+    pub recv_queue: u32,
+    /// Bytes not acknowledged; for a listener the limit of its accept queue.
+    pub send_queue: u32,
+}
+
+/// One socket: a full one, what is left of one, or a request for one.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    /// Kernel address while the stream speaks of it; 0 when unknown or gone.
+    pub sock: u64,
+    /// Cookie; 0 when unknown.
+    pub cookie: u64,
+    /// Inode; 0 when unknown or none.
+    pub inode: u64,
+    /// Control group id; 0 when unknown.
+    pub cgroup: u64,
+    /// When it entered its state, `CLOCK_BOOTTIME` ns. A lower bound of the age if so marked.
+    pub entered_ns: u64,
+    /// When the last record or repair spoke of it.
+    pub touched_ns: u64,
+    /// When a minisock's timer ends it; 0 for others.
+    pub expires_ns: u64,
+    /// Addresses and ports.
+    pub tuple: Tuple,
+    /// Namespace.
+    pub netns: NetnsId,
+    /// Who holds it.
+    pub owner: Option<Owner>,
+    /// Start of the scan of file descriptors that last named its holder.
+    pub(super) seen_holder_ns: u64,
+    /// From the last dump.
+    pub details: Option<Details>,
+    /// State; a request is `SYN_RECV`.
+    pub state: State,
+    /// Full socket, minisock or request.
+    pub kind: Kind,
+    /// Which side opened.
+    pub role: Option<Role>,
+    /// A process created or accepted it; `false` while it waits in the accept queue.
+    pub accepted: Option<bool>,
+    /// It entered its state before the agent could see it: the age is a lower bound.
+    pub age_is_lower_bound: bool,
+    /// The audit that last saw it.
+    pub(super) seen_in: u32,
+    /// Neighbours in the order of entry of its state.
+    pub(super) previous: SlotId,
+    pub(super) next: SlotId,
+}
+
+impl Socket {
+    /// A full socket of which only the state is known.
+    #[must_use]
+    pub fn new(state: State, entered_ns: u64) -> Self {
+        Self {
+            sock: 0,
+            cookie: 0,
+            inode: 0,
+            cgroup: 0,
+            entered_ns,
+            touched_ns: entered_ns,
+            expires_ns: 0,
+            tuple: Tuple::UNKNOWN,
+            netns: NetnsId::UNKNOWN,
+            owner: None,
+            seen_holder_ns: 0,
+            details: None,
+            state,
+            kind: Kind::Full,
+            role: None,
+            accepted: None,
+            age_is_lower_bound: false,
+            seen_in: 0,
+            previous: SlotId::NONE,
+            next: SlotId::NONE,
+        }
+    }
+
+    /// Time in the state until `now_ns`; a lower bound if so marked.
+    #[must_use]
+    pub const fn age_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.entered_ns)
+    }
+}

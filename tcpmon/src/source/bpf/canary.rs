@@ -1,0 +1,174 @@
+//! The proof that the program reads what we believe it reads: one loopback connection of our own,
+//! whose records must carry the tuple, the cookie and the namespace we know.
+//!
+//! An offset outside a kernel structure is refused by the verifier. A wrong one inside it is not,
+//! and would be a silent lie; so nothing is believed before the canary has sung.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+use std::{fs, io, process, thread};
+
+use anyhow::{Context as _, bail};
+use nix::sys::socket::{setsockopt, sockopt};
+use tcpmon_common::record::flag;
+use tcpmon_common::{Record, State};
+
+use super::Stream;
+use crate::core::tuple::Tuple;
+use crate::source::sockopt::socket_cookie;
+
+/// How long a record may take to appear: the ring is polled, nothing depends on its speed.
+const PATIENCE: Duration = Duration::from_secs(2);
+const STEP: Duration = Duration::from_millis(2);
+
+/// What the canary proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// A whole connection was seen; `false`: only a listener, because loopback is down.
+    pub connection: bool,
+    /// IPv6 was proved too; `false`: this namespace has no `::1`.
+    pub ipv6: bool,
+}
+
+/// Proves the stream. All records taken meanwhile are handed on, none is lost.
+///
+/// # Errors
+///
+/// The records did not come, or did not carry what we know; the message says which field.
+pub fn prove(stream: &mut Stream, mut on_record: impl FnMut(&Record)) -> anyhow::Result<Proof> {
+    let connection = sing(stream, IpAddr::V4(Ipv4Addr::LOCALHOST), &mut on_record)
+        .context("the canary connection over IPv4 was not seen as it was")?;
+    let ipv6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+        Ok(_) => sing(stream, IpAddr::V6(Ipv6Addr::LOCALHOST), &mut on_record)
+            .context("the canary connection over IPv6 was not seen as it was")?,
+        Err(_) => false,
+    };
+    Ok(Proof { connection, ipv6 })
+}
+
+/// What we know about our own connection.
+struct Known {
+    listener: SocketAddr,
+    client: Option<(SocketAddr, u64)>,
+    netns_inode: u32,
+}
+
+fn sing(
+    stream: &mut Stream,
+    address: IpAddr,
+    on_record: &mut impl FnMut(&Record),
+) -> anyhow::Result<bool> {
+    let listener = bind(address)?;
+    let known = connect(&listener)?;
+    drop(listener);
+    let mut seen = Seen::default();
+    let steps = PATIENCE.as_millis() / STEP.as_millis();
+    for _ in 0..steps {
+        let mut failure = Ok(());
+        stream.drain(usize::MAX, |record| {
+            on_record(record);
+            if failure.is_ok() {
+                failure = seen.check(record, &known);
+            }
+        });
+        failure?;
+        if seen.complete(&known) {
+            return Ok(known.client.is_some());
+        }
+        thread::sleep(STEP);
+    }
+    bail!("no record of it within {} s", PATIENCE.as_secs())
+}
+
+/// In a namespace whose loopback is down nothing can be bound to it; the wildcard can.
+fn bind(address: IpAddr) -> io::Result<TcpListener> {
+    TcpListener::bind((address, 0)).or_else(|_| match address {
+        IpAddr::V4(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)),
+        IpAddr::V6(_) => TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)),
+    })
+}
+
+fn connect(listener: &TcpListener) -> anyhow::Result<Known> {
+    let listener = listener.local_addr()?;
+    let netns_inode = fs::metadata("/proc/self/ns/net").map_or(0, |meta| meta.ino());
+    let client = match TcpStream::connect_timeout(&listener, PATIENCE) {
+        Ok(stream) => {
+            // An abortive close leaves no TIME_WAIT behind.
+            let abort = libc::linger {
+                l_onoff: 1,
+                l_linger: 0,
+            };
+            setsockopt(&stream, sockopt::Linger, &abort)?;
+            let cookie = socket_cookie(&stream).unwrap_or(0);
+            Some((stream.local_addr()?, cookie))
+        }
+        Err(_) => None,
+    };
+    Ok(Known {
+        listener,
+        client,
+        netns_inode: u32::try_from(netns_inode).unwrap_or(0),
+    })
+}
+
+#[derive(Default)]
+struct Seen {
+    listen: bool,
+    established: bool,
+}
+
+impl Seen {
+    fn complete(&self, known: &Known) -> bool {
+        self.listen && (known.client.is_none() || self.established)
+    }
+
+    fn check(&mut self, record: &Record, known: &Known) -> anyhow::Result<()> {
+        let old = State::from_kernel(i64::from(record.old_state));
+        let new = State::from_kernel(i64::from(record.new_state));
+        let Some(tuple) = Tuple::of_record(record) else {
+            return Ok(());
+        };
+        match (old, new) {
+            (Some(State::Close), Some(State::Listen))
+                if tuple.local_port == known.listener.port() && record.pid == process::id() =>
+            {
+                self.listen = true;
+                facts(record, known, None)
+            }
+            (Some(State::SynSent), Some(State::Established)) => {
+                let Some((client, cookie)) = known.client else {
+                    return Ok(());
+                };
+                if tuple.local_port != client.port() || tuple.remote_port != known.listener.port() {
+                    return Ok(());
+                }
+                self.established = true;
+                expect("local address", tuple.local_address(), client.ip())?;
+                expect("remote address", tuple.remote_address(), known.listener.ip())?;
+                facts(record, known, Some(cookie))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What every record must carry. The classic tracepoint tells neither namespace nor cookie.
+fn facts(record: &Record, known: &Known, cookie: Option<u64>) -> anyhow::Result<()> {
+    if record.has(flag::CLASSIC) {
+        return Ok(());
+    }
+    expect("namespace inode", record.netns_inode, known.netns_inode)?;
+    expect("error", record.error, 0)?;
+    match cookie {
+        Some(cookie) if record.cookie != 0 => expect("cookie", record.cookie, cookie),
+        _ => Ok(()),
+    }
+}
+
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: T, want: T) -> anyhow::Result<()> {
+    if got == want {
+        return Ok(());
+    }
+    bail!("its {what} reads {got:?}, it is {want:?}")
+}

@@ -1,0 +1,18 @@
+//! The kernel programs: load, prove, drain.
+//!
+//! Everything of aya stays in this folder. What comes out are [`tcpmon_common::Record`]s,
+//! [`tcpmon_common::Counters`] and [`HolderFact`](crate::core::facts::HolderFact)s.
+
+pub mod canary;
+mod fdinfo;
+pub mod holders;
+mod load;
+mod object;
+mod offsets;
+mod stream;
+
+pub use fdinfo::ProgramStats;
+pub use load::{Attach, Options, Rung};
+pub use object::is_embedded;
+pub use offsets::{BTF_PATH, missing_fields};
+pub use stream::{Drained, Stream};

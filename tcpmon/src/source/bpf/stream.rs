@@ -1,0 +1,164 @@
+//! The attached program: its ring, its counters, its diagnostics.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use anyhow::Context as _;
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::programs::Program;
+use aya_log::EbpfLogger;
+use tcpmon_common::counter::WORDS;
+use tcpmon_common::{Counters, Record};
+
+use super::fdinfo::ProgramStats;
+use super::load::{self, COUNTER_MAP, Options, RING_MAP, Rung};
+
+/// The stream of transitions. Dropping it detaches the program.
+pub struct Stream {
+    ring: RingBuf<MapData>,
+    counters: PerCpuArray<MapData, [u64; WORDS]>,
+    logger: Option<EbpfLogger<&'static dyn log::Log>>,
+    rung: Rung,
+    ring_bytes: u32,
+    program: &'static str,
+    delivered: u64,
+    undecodable: u64,
+    // The programs and links live as long as this does.
+    ebpf: aya::Ebpf,
+}
+
+/// What one drain found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Records handed on.
+    pub records: usize,
+    /// The ring was seen empty; `false` means the budget ended first.
+    pub empty: bool,
+}
+
+impl Stream {
+    /// Loads and attaches the best rung `options` allow.
+    ///
+    /// # Errors
+    ///
+    /// No rung works; the message has the reason of each.
+    pub fn open(options: &Options) -> anyhow::Result<Self> {
+        let (mut ebpf, rung, program) = load::load(options)?;
+        let logger = EbpfLogger::init(&mut ebpf)
+            .inspect_err(|error| log::debug!("no diagnostics from the program: {error}"))
+            .ok();
+        let ring = ebpf.take_map(RING_MAP).context("the object has no ring")?;
+        let counters = ebpf
+            .take_map(COUNTER_MAP)
+            .context("the object has no counters")?;
+        Ok(Self {
+            ring: RingBuf::try_from(ring)?,
+            counters: PerCpuArray::try_from(counters)?,
+            logger,
+            rung,
+            ring_bytes: options.ring_bytes,
+            program,
+            delivered: 0,
+            undecodable: 0,
+            ebpf,
+        })
+    }
+
+    /// The rung that worked.
+    #[must_use]
+    pub const fn rung(&self) -> Rung {
+        self.rung
+    }
+
+    /// Size of the ring in bytes.
+    #[must_use]
+    pub const fn ring_bytes(&self) -> u32 {
+        self.ring_bytes
+    }
+
+    /// Records taken from the ring so far.
+    #[must_use]
+    pub const fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Records of another layout; always 0 unless program and agent do not belong together.
+    #[must_use]
+    pub const fn undecodable(&self) -> u64 {
+        self.undecodable
+    }
+
+    /// A descriptor that becomes readable when the program wakes the reader.
+    ///
+    /// # Errors
+    ///
+    /// The process has no free file descriptor.
+    pub fn readiness(&self) -> io::Result<OwnedFd> {
+        self.ring.as_fd().try_clone_to_owned()
+    }
+
+    /// Hands on at most `budget` records, each out of the ring before the next is read.
+    pub fn drain(&mut self, budget: usize, mut on_record: impl FnMut(&Record)) -> Drained {
+        let mut records = 0;
+        while records < budget {
+            let Some(item) = self.ring.next() else {
+                self.delivered += records as u64;
+                return Drained {
+                    records,
+                    empty: true,
+                };
+            };
+            records += 1;
+            match Record::from_bytes(&item) {
+                Some(record) => {
+                    drop(item);
+                    on_record(&record);
+                }
+                None => self.undecodable += 1,
+            }
+        }
+        self.delivered += records as u64;
+        Drained {
+            records,
+            empty: false,
+        }
+    }
+
+    /// The program's counters, summed over the CPUs.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the map lookup (before 5.19 it needs CAP_BPF).
+    pub fn counters(&self) -> anyhow::Result<Counters> {
+        let per_cpu = self
+            .counters
+            .get(&0, 0)
+            .context("cannot read the counters of the program")?;
+        let mut sum = Counters::ZERO;
+        for words in per_cpu.iter() {
+            sum.add(&Counters::from_words(words));
+        }
+        Ok(sum)
+    }
+
+    /// What the kernel tells about the program.
+    ///
+    /// # Errors
+    ///
+    /// `/proc` is not mounted.
+    pub fn program_stats(&self) -> anyhow::Result<ProgramStats> {
+        let fd = match self.ebpf.program(self.program) {
+            Some(Program::BtfTracePoint(program)) => program.fd()?,
+            Some(Program::TracePoint(program)) => program.fd()?,
+            _ => anyhow::bail!("the program is not loaded"),
+        };
+        Ok(ProgramStats::read(fd.as_fd())?)
+    }
+
+    /// Passes the program's rare diagnostics to the log.
+    pub fn flush_diagnostics(&mut self) {
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+    }
+}
