@@ -39,6 +39,9 @@ mod parser;
 mod print;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 
