@@ -3,6 +3,7 @@
 //! Facts come in through [`facts`] (and ring records), the [`table`] holds the truth, questions and
 //! answers are in [`query`].
 
+pub mod cgroup;
 pub mod facts;
 pub mod filter;
 pub mod query;
