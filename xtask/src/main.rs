@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod apt;
 mod ebpf_toolchain;
+mod run;
 mod setup;
 mod sh;
 mod tools;
@@ -26,11 +27,13 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Setup(setup::Args),
+    Run(run::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Setup(args) => setup::run(&args),
+        Command::Run(args) => run::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
