@@ -14,6 +14,7 @@ mod ebpf_toolchain;
 mod run;
 mod setup;
 mod sh;
+mod tidy;
 mod tools;
 
 /// Commands for working on tcpmon.
@@ -28,12 +29,14 @@ struct Args {
 enum Command {
     Setup(setup::Args),
     Run(run::Args),
+    Tidy(tidy::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Setup(args) => setup::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Tidy(args) => tidy::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
