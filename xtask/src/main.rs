@@ -14,6 +14,7 @@ mod ebpf_toolchain;
 mod run;
 mod setup;
 mod sh;
+mod test;
 mod tidy;
 mod tools;
 
@@ -29,6 +30,7 @@ struct Args {
 enum Command {
     Setup(setup::Args),
     Run(run::Args),
+    Test(test::Args),
     Tidy(tidy::Args),
 }
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Setup(args) => setup::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
     };
     match result {
