@@ -6,31 +6,46 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Names a rustup toolchain and overrides the search.
-pub const VARIABLE: &str = "TCPMON_EBPF_TOOLCHAIN";
+pub(crate) const VARIABLE: &str = "TCPMON_EBPF_TOOLCHAIN";
 /// rustup's name for Debian's own compiler, linked by `cargo xtask setup`.
-pub const DEBIAN: &str = "debian-bpf";
+pub(crate) const DEBIAN: &str = "debian-bpf";
 /// The name of rustup's nightly, which builds `core` itself.
-pub const NIGHTLY: &str = "nightly";
+pub(crate) const NIGHTLY: &str = "nightly";
 
-/// The toolchain to build with: the one the environment names, a nightly with `rust-src`, or
-/// Debian's compiler with its prebuilt `core`. `None` when there is none.
-pub fn find() -> Option<String> {
+/// The toolchain to build with: the one the environment names, Debian's compiler with its prebuilt
+/// `core`, or a nightly with `rust-src`. `None` when there is none. Debian's comes before a nightly
+/// because only setup links it, together with a bpf-linker that reads its bitcode; a nightly may
+/// be there for other reasons, with a newer LLVM.
+pub(crate) fn find() -> Option<String> {
     if let Ok(name) = env::var(VARIABLE)
         && !name.is_empty()
     {
         return Some(name);
     }
-    if nightly_has_source() {
-        return Some(NIGHTLY.into());
+    if debian_has_core() {
+        return Some(DEBIAN.into());
     }
-    debian_has_core().then(|| DEBIAN.into())
+    nightly_has_source().then(|| NIGHTLY.into())
 }
 
-/// Whether `bpf-linker` can be found: rustc calls it to link for the bpf target.
-pub fn linker() -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
+/// Where `bpf-linker` is: rustc calls it to link for the bpf target. Cargo's own directory counts
+/// even when it is not on `PATH`, since `rustup run` puts it there.
+pub(crate) fn linker() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(cargo_bin())
         .map(|dir| dir.join("bpf-linker"))
         .find(|path| path.is_file())
+}
+
+/// Where `cargo install` puts programs.
+fn cargo_bin() -> Option<PathBuf> {
+    let named = env::var_os("CARGO_HOME").filter(|home| !home.is_empty());
+    let home = match named {
+        Some(home) => PathBuf::from(home),
+        None => env::home_dir()?.join(".cargo"),
+    };
+    Some(home.join("bin"))
 }
 
 fn nightly_has_source() -> bool {
