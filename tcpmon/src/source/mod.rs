@@ -1,0 +1,4 @@
+//! Where facts come from. Everything here blocks, and belongs on a thread of its own; nothing here
+//! interprets what it reads: facts go to [`crate::core`].
+
+pub mod procfs;
