@@ -2,3 +2,4 @@
 //! interprets what it reads: facts go to [`crate::core`].
 
 pub mod procfs;
+pub mod sockdiag;
