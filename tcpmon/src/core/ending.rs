@@ -1,8 +1,8 @@
 //! Why a connection ended, told from the last record of its socket.
 
 use serde::{Deserialize, Serialize};
-use tcpmon_common::State;
 use tcpmon_common::Record;
+use tcpmon_common::State;
 use tcpmon_common::context::SHUTDOWN_BOTH;
 use tcpmon_common::record::flag;
 

@@ -10,11 +10,36 @@ use crate::core::tuple::Tuple;
 pub struct StateSet(pub u32);
 
 impl StateSet {
-    /// Every state a connection or listener can be in; not `CLOSE`, which names unconnected sockets.
-    pub const LIVE: Self = Self(0x0fff & !(1 << State::Close as u32) & !1 | 1 << 12);
+    /// Every state a connection or a listener can be in, request sockets included; not `CLOSE`,
+    /// which names sockets without a connection.
+    pub const LIVE: Self = Self::of(&[
+        State::Established,
+        State::SynSent,
+        State::SynRecv,
+        State::FinWait1,
+        State::FinWait2,
+        State::TimeWait,
+        State::CloseWait,
+        State::LastAck,
+        State::Listen,
+        State::Closing,
+        State::NewSynRecv,
+    ]);
     /// The states a minisock can be in: TIME_WAIT, and FIN_WAIT2 after the process let go.
-    pub const MINISOCKS: Self =
-        Self(1 << State::TimeWait as u32 | 1 << State::FinWait2 as u32);
+    pub const MINISOCKS: Self = Self::of(&[State::TimeWait, State::FinWait2]);
+
+    /// The set of `states`. The kernel takes `SYN_RECV` to mean request sockets too
+    /// (`inet_diag_dump_icsk` in `net/ipv4/inet_diag.c`).
+    #[must_use]
+    pub const fn of(states: &[State]) -> Self {
+        let mut bits = 0;
+        let mut rest = states;
+        while let [state, tail @ ..] = rest {
+            bits |= 1 << state.number();
+            rest = tail;
+        }
+        Self(bits)
+    }
 
     /// Whether `state` is in the set; a request socket counts as `SYN_RECV`.
     #[must_use]
@@ -67,8 +92,10 @@ pub struct DumpRow {
     pub send_queue: u32,
     /// Milliseconds until the socket's timer fires; for a minisock its remaining life.
     pub expires_ms: u32,
-    /// Milliseconds since the last ACK came in (`tcpi_last_ack_recv`), where it was asked for: the
-    /// socket has been in its state for at least that long.
+    /// Milliseconds since the last ACK came in (`tcpi_last_ack_recv`): the socket has been in its
+    /// state for at least that long. Only where it was asked for and where that conclusion holds:
+    /// a full socket in a state that begins with a segment from the peer (ESTABLISHED, FIN_WAIT2,
+    /// CLOSE_WAIT, CLOSING). A process can enter the others long after the last ACK.
     pub last_ack_ms: Option<u32>,
 }
 
@@ -87,4 +114,22 @@ pub struct HolderFact {
     pub fd: u32,
     /// Name of the process, NUL-padded.
     pub comm: [u8; 16],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_is_every_state_but_close() {
+        for state in State::ALL {
+            assert_eq!(
+                StateSet::LIVE.contains(state),
+                state != State::Close,
+                "{state}"
+            );
+        }
+        assert_eq!(StateSet::LIVE.0, 0b1_1111_0111_1110);
+        assert_eq!(StateSet::MINISOCKS.0, 0b0_0000_0110_0000);
+    }
 }

@@ -135,9 +135,24 @@ pub const EDGES: &[Edge] = &[
     known(Listen, SynRecv, EdgeKind::PassiveOpen, Origin::Rfc),
     // A listener that sends becomes a client (RFC 9293 section 3.10.2); Linux refuses.
     known(Listen, SynSent, EdgeKind::ActiveOpen, Origin::RfcOnly),
-    known(Listen, NewSynRecv, EdgeKind::PassiveOpen, Origin::LinuxSilent),
-    known(NewSynRecv, SynRecv, EdgeKind::RequestCompleted, Origin::LinuxSilent),
-    known(NewSynRecv, Close, EdgeKind::RequestDropped, Origin::LinuxSilent),
+    known(
+        Listen,
+        NewSynRecv,
+        EdgeKind::PassiveOpen,
+        Origin::LinuxSilent,
+    ),
+    known(
+        NewSynRecv,
+        SynRecv,
+        EdgeKind::RequestCompleted,
+        Origin::LinuxSilent,
+    ),
+    known(
+        NewSynRecv,
+        Close,
+        EdgeKind::RequestDropped,
+        Origin::LinuxSilent,
+    ),
     known(SynSent, Established, EdgeKind::Established, Origin::Rfc),
     known(SynSent, SynRecv, EdgeKind::SimultaneousOpen, Origin::Rfc),
     known(SynSent, Close, EdgeKind::OpenFailed, Origin::Rfc),
@@ -210,7 +225,10 @@ mod tests {
             for to in State::ALL {
                 let edge = edge(from, to);
                 assert_eq!((edge.from, edge.to), (from, to));
-                let listed = EDGES.iter().filter(|e| e.from == from && e.to == to).count();
+                let listed = EDGES
+                    .iter()
+                    .filter(|e| e.from == from && e.to == to)
+                    .count();
                 match edge.origin {
                     Origin::SelfLoop => assert_eq!((from == to, listed), (true, 0)),
                     Origin::Unknown => assert_eq!((from == to, listed), (false, 0)),
@@ -270,10 +288,11 @@ mod tests {
     #[test]
     fn nothing_leads_from_close_but_opening() {
         let openings = EDGES.iter().filter(|edge| edge.from == Close);
-        assert!(openings.clone().all(|edge| matches!(
-            edge.kind,
-            EdgeKind::Listening | EdgeKind::ActiveOpen
-        )));
+        assert!(
+            openings
+                .clone()
+                .all(|edge| matches!(edge.kind, EdgeKind::Listening | EdgeKind::ActiveOpen))
+        );
         assert_eq!(openings.count(), 2);
     }
 }

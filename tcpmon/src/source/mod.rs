@@ -1,4 +1,10 @@
-//! Where facts come from: the kernel programs, sock_diag, `/proc`. Sources never see a view.
+//! Where facts come from: the kernel programs, sock_diag, `/proc`.
+//!
+//! Everything here blocks, and belongs on a thread of its own; nothing here interprets what it
+//! reads: facts go to [`crate::core`]. Sources never see a view.
 
 pub mod bpf;
+pub mod netns;
+pub mod procfs;
+pub mod sockdiag;
 pub mod sockopt;

@@ -283,13 +283,7 @@ impl Table {
     }
 
     /// `-> CLOSE`: the socket is gone, or lives on as a minisock.
-    fn end(
-        &mut self,
-        id: SlotId,
-        record: &Record,
-        old: State,
-        duration_ns: Option<u64>,
-    ) -> Ending {
+    fn end(&mut self, id: SlotId, record: &Record, old: State, duration_ns: Option<u64>) -> Ending {
         let ending = Ending::of(old, record);
         self.totals.endings[ending as usize] += 1;
         match ending {

@@ -21,23 +21,19 @@ use crate::core::tuple::Tuple;
 /// came again. Less is the coarseness of the kernel's timers.
 const RENEWED_NS: u64 = 5_000_000_000;
 
-/// One namespace swept in an audit.
-#[derive(Clone, Copy, Debug)]
-struct Sweep {
-    started_ns: u64,
-    states: StateSet,
-}
-
 /// An audit under way.
 #[derive(Debug)]
 pub(super) struct Audit {
     number: u32,
+    /// What is compared; a socket in another state is not looked at.
+    states: StateSet,
     by_cookie: FxHashMap<(u64, bool), SlotId>,
     /// Sockets without a cookie: kernels before 5.12, and the classic tracepoint.
     by_tuple: FxHashMap<(NetnsId, Tuple), SlotId>,
     ended_cookies: FxHashSet<u64>,
     ended_tuples: FxHashSet<Tuple>,
-    swept: FxHashMap<NetnsId, Sweep>,
+    /// When the dump of each namespace began.
+    swept: FxHashMap<NetnsId, u64>,
 }
 
 impl Audit {
@@ -45,6 +41,18 @@ impl Audit {
         if cookie != 0 {
             self.by_cookie.insert((cookie, kind == Kind::Minisock), id);
         }
+    }
+
+    /// Whether a row without a socket in the table is to be added. Not if its socket has ended since
+    /// the audit began; a minisock may outlive it. An audit of some states only knows the sockets
+    /// in these, so only what the stream never announces can be new to it.
+    fn takes(&self, row: &DumpRow) -> bool {
+        if row.kind != Kind::Full {
+            return true;
+        }
+        self.states == StateSet::LIVE
+            && !self.ended_cookies.contains(&row.cookie)
+            && !self.ended_tuples.contains(&row.tuple)
     }
 
     pub(super) fn bury(&mut self, socket: &Socket) {
@@ -66,19 +74,20 @@ pub struct DumpTime {
 }
 
 impl Table {
-    /// Begins an audit; another one under way is given up.
-    pub fn begin_audit(&mut self) {
+    /// Begins an audit of the sockets in `states`; another one under way is given up. Costs a step
+    /// per socket in these states.
+    pub fn begin_audit(&mut self, states: StateSet) {
         self.audits = self.audits.wrapping_add(1).max(1);
         let mut audit = Audit {
             number: self.audits,
+            states,
             by_cookie: FxHashMap::default(),
             by_tuple: FxHashMap::default(),
             ended_cookies: FxHashSet::default(),
             ended_tuples: FxHashSet::default(),
             swept: FxHashMap::default(),
         };
-        audit.by_cookie.reserve(self.slots.len());
-        for id in self.slots.ids() {
+        for id in self.slots.in_states(states) {
             let socket = self.slots.get(id);
             if socket.cookie == 0 {
                 audit.by_tuple.insert((socket.netns, socket.tuple), id);
@@ -102,7 +111,7 @@ impl Table {
                 self.slots.get_mut(id).seen_in = audit.number;
                 self.set_netns(id, netns);
                 self.compare(id, row, time);
-            } else if !has_ended(&audit, row) {
+            } else if audit.takes(row) {
                 let place = &mut near[row.state.folded() as usize];
                 let id = self.add_row(netns, row, time, *place);
                 *place = Some(id);
@@ -113,34 +122,29 @@ impl Table {
         self.audit = Some(audit);
     }
 
-    /// Says that all rows of a namespace in `states` have been passed on.
-    pub fn audit_namespace_done(
-        &mut self,
-        netns: NetnsIdentity,
-        started_ns: u64,
-        states: StateSet,
-    ) {
+    /// Says that all rows of a namespace have been passed on, and when its dump began.
+    pub fn audit_namespace_done(&mut self, netns: NetnsIdentity, started_ns: u64) {
         let netns = self.namespaces.intern(netns);
         if let Some(audit) = &mut self.audit {
-            audit.swept.insert(netns, Sweep { started_ns, states });
+            audit.swept.insert(netns, started_ns);
         }
     }
 
     /// Ends the audit: what the kernel no longer has is removed. `complete`: every namespace the
-    /// machine has was swept in all states.
+    /// machine has was swept.
     pub fn end_audit(&mut self, now_ns: u64, complete: bool) {
         let Some(audit) = self.audit.take() else {
             return;
         };
         let gone: Vec<SlotId> = self
             .slots
-            .ids()
+            .in_states(audit.states)
             .filter(|id| is_gone(&audit, self.slots.get(*id), complete))
             .collect();
         for id in gone {
             self.end_unseen(id, now_ns);
         }
-        if complete {
+        if complete && audit.states == StateSet::LIVE {
             self.seeded = true;
         }
         self.namespaces.forget_empty();
@@ -150,9 +154,7 @@ impl Table {
     fn is_same(&self, id: SlotId, row: &DumpRow) -> bool {
         let socket = self.slots.get(id);
         let same_kind = (socket.kind == Kind::Minisock) == (row.kind == Kind::Minisock);
-        self.slots.is_alive(id)
-            && same_kind
-            && (socket.cookie == row.cookie || socket.cookie == 0)
+        self.slots.is_alive(id) && same_kind && (socket.cookie == row.cookie || socket.cookie == 0)
     }
 
     fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
@@ -297,24 +299,17 @@ fn find(audit: &Audit, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
         .copied()
 }
 
-/// Whether the row's socket has ended since the audit began. A minisock may outlive it.
-fn has_ended(audit: &Audit, row: &DumpRow) -> bool {
-    row.kind == Kind::Full
-        && (audit.ended_cookies.contains(&row.cookie) || audit.ended_tuples.contains(&row.tuple))
-}
-
 fn is_gone(audit: &Audit, socket: &Socket, complete: bool) -> bool {
     if socket.seen_in == audit.number {
         return false;
     }
     if socket.netns == NetnsId::UNKNOWN {
         // It was in no namespace although all were swept.
-        let earliest = audit.swept.values().map(|sweep| sweep.started_ns).min();
-        return complete && earliest.is_some_and(|started| socket.touched_ns < started);
+        let earliest = audit.swept.values().min();
+        return complete && earliest.is_some_and(|started_ns| socket.touched_ns < *started_ns);
     }
-    audit.swept.get(&socket.netns).is_some_and(|sweep| {
-        sweep.states.contains(socket.state) && socket.touched_ns < sweep.started_ns
-    })
+    let started_ns = audit.swept.get(&socket.netns);
+    started_ns.is_some_and(|started_ns| socket.touched_ns < *started_ns)
 }
 
 /// When the row's socket entered its state, and whether that is only an upper bound of the time

@@ -26,10 +26,10 @@ pub use apply::Change;
 use audit::Audit;
 use cgroups::Cgroups;
 use listeners::Listeners;
-pub use namespaces::NetnsId;
 use namespaces::Namespaces;
-pub use processes::{Process, ProcessId};
+pub use namespaces::NetnsId;
 use processes::Processes;
+pub use processes::{Process, ProcessId};
 pub use slots::SlotId;
 use slots::Slots;
 pub use socket::{Details, Owner, Socket};
@@ -109,7 +109,9 @@ impl Table {
     /// The socket longest in `state`.
     #[must_use]
     pub fn oldest(&self, state: State) -> Option<&Socket> {
-        self.slots.oldest(state.folded()).map(|id| self.slots.get(id))
+        self.slots
+            .oldest(state.folded())
+            .map(|id| self.slots.get(id))
     }
 
     /// What was counted.
@@ -174,8 +176,7 @@ impl Table {
     /// Removes a socket and counts it out. Its facts can still be read until the next addition.
     fn drop_socket(&mut self, id: SlotId) {
         let socket = self.slots.get(id);
-        let (sock, cookie, netns, kind) =
-            (socket.sock, socket.cookie, socket.netns, socket.kind);
+        let (sock, cookie, netns, kind) = (socket.sock, socket.cookie, socket.netns, socket.kind);
         if sock != 0 && self.by_sock.get(&sock) == Some(&id) {
             self.by_sock.remove(&sock);
         }

@@ -118,8 +118,14 @@ mod tests {
     #[test]
     fn a_reused_inode_with_another_cookie_is_another_namespace() {
         let mut namespaces = Namespaces::new();
-        let first = NetnsIdentity { cookie: 1, inode: 7 };
-        let second = NetnsIdentity { cookie: 2, inode: 7 };
+        let first = NetnsIdentity {
+            cookie: 1,
+            inode: 7,
+        };
+        let second = NetnsIdentity {
+            cookie: 2,
+            inode: 7,
+        };
         assert_ne!(namespaces.intern(first), namespaces.intern(second));
         assert_eq!(namespaces.intern(first), namespaces.intern(first));
     }

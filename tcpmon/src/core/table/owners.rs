@@ -32,7 +32,10 @@ impl Table {
                 self.confirm(id, holder, started_ns);
             }
         }
-        self.unconfirmed = self.slots.ids().any(|id| is_unconfirmed(self.slots.get(id)));
+        self.unconfirmed = self
+            .slots
+            .ids()
+            .any(|id| is_unconfirmed(self.slots.get(id)));
     }
 
     /// Sockets the stream has not spoken of, by cookie; and those without cookie, by inode.

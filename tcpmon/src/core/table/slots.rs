@@ -6,6 +6,7 @@
 use tcpmon_common::State;
 
 use super::socket::Socket;
+use crate::core::facts::StateSet;
 
 /// Index of a socket. Reused after the socket is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,6 +128,15 @@ impl Slots {
     /// The next older socket in the same state.
     pub(super) fn older(&self, id: SlotId) -> Option<SlotId> {
         some(self.get(id).previous)
+    }
+
+    /// The sockets in any of `states`, state by state, oldest first.
+    pub(super) fn in_states(&self, states: StateSet) -> impl Iterator<Item = SlotId> + '_ {
+        let states = State::ALL
+            .into_iter()
+            .filter(move |state| *state != State::NewSynRecv && states.contains(*state));
+        states
+            .flat_map(|state| std::iter::successors(self.oldest(state), move |id| self.newer(*id)))
     }
 
     /// Every socket alive, in no particular order.

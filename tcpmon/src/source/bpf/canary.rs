@@ -145,7 +145,11 @@ impl Seen {
                 }
                 self.established = true;
                 expect("local address", tuple.local_address(), client.ip())?;
-                expect("remote address", tuple.remote_address(), known.listener.ip())?;
+                expect(
+                    "remote address",
+                    tuple.remote_address(),
+                    known.listener.ip(),
+                )?;
                 facts(record, known, Some(cookie))
             }
             _ => Ok(()),

@@ -137,7 +137,13 @@ fn try_rung(rung: Rung, options: &Options) -> anyhow::Result<(Ebpf, &'static str
 fn load_btf(options: &Options, helpers: bool) -> anyhow::Result<Ebpf> {
     let btf = kernel_btf()?;
     let offsets = Offsets::read(Path::new(BTF_PATH))?;
-    let mut ebpf = with_offsets(&offsets, &btf, helpers, options.ring_bytes, options.wake_bytes)?;
+    let mut ebpf = with_offsets(
+        &offsets,
+        &btf,
+        helpers,
+        options.ring_bytes,
+        options.wake_bytes,
+    )?;
     let program: &mut BtfTracePoint = ebpf
         .program_mut(BTF_PROGRAM)
         .context("the object has no tp_btf program")?
