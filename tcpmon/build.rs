@@ -10,7 +10,6 @@ use std::{env, fs};
 use anyhow::{Context as _, bail};
 
 #[path = "../xtask/src/ebpf_toolchain.rs"]
-#[expect(unreachable_pub, reason = "xtask uses the same file as a module")]
 mod ebpf_toolchain;
 
 const OBJECT_VARIABLE: &str = "TCPMON_BPF_OBJECT";

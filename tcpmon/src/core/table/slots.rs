@@ -135,8 +135,9 @@ impl Slots {
         let states = State::ALL
             .into_iter()
             .filter(move |state| *state != State::NewSynRecv && states.contains(*state));
-        states
-            .flat_map(|state| std::iter::successors(self.oldest(state), move |id| self.newer(*id)))
+        states.flat_map(move |state| {
+            std::iter::successors(self.oldest(state), move |id| self.newer(*id))
+        })
     }
 
     /// Every socket alive, in no particular order.
