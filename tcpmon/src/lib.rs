@@ -6,5 +6,8 @@
 //!                  └──── agent: the one loop ────┘
 //! ```
 
+pub mod agent;
+pub mod clock;
 pub mod core;
+pub mod mailbox;
 pub mod source;

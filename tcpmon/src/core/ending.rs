@@ -100,6 +100,35 @@ impl Ending {
         }
     }
 
+    /// The phrase users read.
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Orderly => "closed in order",
+            Self::TimeWait => "closed, TIME_WAIT begins",
+            Self::OrphanFinWait2 => "closed, the peer's FIN is still awaited",
+            Self::TimeWaitRefused => "closed without TIME_WAIT: tcp_max_tw_buckets is reached",
+            Self::ListenerClosed => "listener closed",
+            Self::DroppedByListener => "listener closed before it was accepted",
+            Self::Refused => "connection refused",
+            Self::Reset => "reset by peer",
+            Self::TimedOut => "timed out",
+            Self::Unreachable => "peer unreachable",
+            Self::AbortedByOwner => "aborted by its owner",
+            Self::Disconnected => "disconnected by its owner",
+            Self::Killed => "destroyed by an operator",
+            Self::NoPort => "no ephemeral port free towards this destination",
+            Self::OtherError => "ended by an error",
+            Self::Unknown => "ended, reason unknown",
+        }
+    }
+
+    /// Whether the kernel keeps a minisock of the connection.
+    #[must_use]
+    pub const fn leaves_minisock(self) -> bool {
+        matches!(self, Self::TimeWait | Self::OrphanFinWait2)
+    }
+
     /// The ending that `record`, a transition from `old` to `CLOSE`, tells of.
     #[must_use]
     pub fn of(old: State, record: &Record) -> Self {

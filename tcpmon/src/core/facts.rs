@@ -99,6 +99,15 @@ pub struct DumpRow {
     pub last_ack_ms: Option<u32>,
 }
 
+/// Kernel time of a dump.
+#[derive(Clone, Copy, Debug)]
+pub struct DumpTime {
+    /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns.
+    pub started_ns: u64,
+    /// When these rows had been read.
+    pub read_ns: u64,
+}
+
 /// One open file descriptor of a socket, with the socket named by whatever the source knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HolderFact {

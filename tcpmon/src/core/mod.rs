@@ -10,5 +10,6 @@ pub mod filter;
 pub mod fsm;
 pub mod histogram;
 pub mod query;
+pub mod snapshot;
 pub mod table;
 pub mod tuple;

@@ -8,3 +8,4 @@ pub mod netns;
 pub mod procfs;
 pub mod sockdiag;
 pub mod sockopt;
+pub mod sweep;

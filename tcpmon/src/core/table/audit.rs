@@ -13,7 +13,7 @@ use super::slots::SlotId;
 use super::socket::{Details, Socket};
 use super::totals::Drift;
 use super::{TIME_WAIT_NS, Table};
-use crate::core::facts::{DumpRow, Kind, NetnsIdentity, StateSet};
+use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet};
 use crate::core::query::Role;
 use crate::core::tuple::Tuple;
 
@@ -62,15 +62,6 @@ impl Audit {
             self.ended_cookies.insert(socket.cookie);
         }
     }
-}
-
-/// Kernel time of a dump.
-#[derive(Clone, Copy, Debug)]
-pub struct DumpTime {
-    /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns.
-    pub started_ns: u64,
-    /// When these rows had been read.
-    pub read_ns: u64,
 }
 
 impl Table {

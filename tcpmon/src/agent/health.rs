@@ -1,0 +1,182 @@
+//! The agent's answers about itself and the machine.
+
+use std::collections::BTreeMap;
+
+use tcpmon_common::{Counters, State};
+
+use super::Agent;
+use crate::clock;
+use crate::core::query::{Health, SCHEMA, StateSummary, Summary};
+use crate::core::snapshot::{ProcessUsage, ProgramUsage, Snapshot, StateNow};
+use crate::core::table::Drift;
+use crate::source::bpf::Stream;
+use crate::source::procfs::{ProcRoot, own};
+
+/// What is known about the machine when the agent starts.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// Host name.
+    pub name: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// What limits the view, one sentence each.
+    pub limits: Vec<String>,
+}
+
+/// Events that did not reach the table, and the counters they are told from.
+#[derive(Default)]
+pub(super) struct Losses {
+    pub(super) counters: Counters,
+    program: ProgramUsage,
+}
+
+impl Losses {
+    /// Reads the kernel's counters; `true` when events were lost since the last time.
+    pub(super) fn read(&mut self, stream: &Stream) -> anyhow::Result<bool> {
+        let before = self.total();
+        self.counters = stream.counters()?;
+        let stats = stream.program_stats()?;
+        self.program = ProgramUsage {
+            run_time_ns: stats.run_time_ns,
+            run_count: stats.run_count,
+            recursion_misses: stats.recursion_misses,
+        };
+        Ok(self.total() > before)
+    }
+
+    fn total(&self) -> u64 {
+        self.counters.lost + self.program.recursion_misses
+    }
+
+    /// Every reason there is, with how many events it cost.
+    fn by_reason(&self, undecodable: u64) -> BTreeMap<&'static str, u64> {
+        BTreeMap::from([
+            ("ring_full", self.counters.lost),
+            ("recursion", self.program.recursion_misses),
+            ("undecodable", undecodable),
+        ])
+    }
+}
+
+impl Agent {
+    fn rung(&self) -> &'static str {
+        match &self.stream {
+            Some(stream) => stream.rung().name(),
+            None => "sock_diag",
+        }
+    }
+
+    fn lost(&self) -> BTreeMap<&'static str, u64> {
+        let undecodable = self.stream.as_ref().map_or(0, Stream::undecodable);
+        self.losses.by_reason(undecodable)
+    }
+
+    /// Reads the counters anew, so that an answer is not a second old.
+    fn refresh_counters(&mut self) {
+        if let Some(stream) = &self.stream
+            && let Err(error) = self.losses.read(stream)
+        {
+            log::debug!("{error:#}");
+        }
+    }
+
+    pub(super) fn summary(&mut self) -> Summary {
+        self.drain();
+        self.refresh_counters();
+        let now_ns = clock::boottime_ns();
+        let mut limits = self.host.limits.clone();
+        limits.extend(self.sweep_problems.iter().cloned());
+        Summary {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").into(),
+            host: self.host.name.clone(),
+            kernel: self.host.kernel.clone(),
+            uptime_seconds: seconds(now_ns.saturating_sub(self.started_ns)),
+            states: self.states(now_ns),
+            namespaces: self.table.namespaces(),
+            health: Health {
+                rung: self.rung().into(),
+                events_produced: self.losses.counters.produced,
+                events_delivered: self.stream.as_ref().map_or(0, Stream::delivered),
+                events_lost: owned(self.lost()),
+                events_per_second: self.rates.events(),
+                drift: owned(self.drift()),
+                last_audit_age_seconds: self
+                    .audit_ended_ns
+                    .map(|ended_ns| seconds(now_ns.saturating_sub(ended_ns))),
+                limits,
+            },
+        }
+    }
+
+    fn states(&self, now_ns: u64) -> Vec<StateSummary> {
+        let mut states = self.table.states(now_ns);
+        for (summary, state) in states.iter_mut().zip(State::RFC) {
+            summary.entered_per_second = self.rates.entered(usize::from(state.number()));
+        }
+        states
+    }
+
+    fn drift(&self) -> BTreeMap<&'static str, u64> {
+        let totals = self.table.totals();
+        Drift::ALL
+            .into_iter()
+            .map(|kind| (kind.name(), totals.drift[kind as usize]))
+            .collect()
+    }
+
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        self.drain();
+        self.refresh_counters();
+        let oldest_unix_ns = |state| {
+            let socket = self.table.oldest(state)?;
+            Some(clock::unix_ns_of(socket.entered_ns))
+        };
+        Snapshot {
+            rung: self.rung(),
+            states: State::RFC.map(|state| StateNow {
+                sockets: self.table.in_state(state),
+                oldest_unix_ns: oldest_unix_ns(state),
+            }),
+            totals: self.table.totals().clone(),
+            counters: self.losses.counters,
+            delivered: self.stream.as_ref().map_or(0, Stream::delivered),
+            lost: self.lost(),
+            ring_bytes: self
+                .stream
+                .as_ref()
+                .map_or(0, |stream| u64::from(stream.ring_bytes())),
+            namespaces: self.table.namespaces(),
+            processes: self.table.processes() as u64,
+            table_bytes: self.table.bytes() as u64,
+            audits: self.audits,
+            program: self.stream.as_ref().map(|_| self.losses.program),
+            process: process_usage(),
+            watch_dropped: self.watchers.dropped(),
+        }
+    }
+}
+
+/// What this process uses; `None` where `/proc` does not tell.
+fn process_usage() -> Option<ProcessUsage> {
+    let own = own::read(&ProcRoot::default()).ok()?;
+    Some(ProcessUsage {
+        cpu_seconds: own.cpu_seconds,
+        resident_bytes: own.resident_bytes,
+        virtual_bytes: own.virtual_bytes,
+        open_fds: own.open_fds,
+        max_fds: own.max_fds,
+        start_time_seconds: own.start_time_seconds,
+        threads: own.threads,
+    })
+}
+
+fn owned(map: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    map.into_iter()
+        .map(|(name, count)| (name.to_owned(), count))
+        .collect()
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}

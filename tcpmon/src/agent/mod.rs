@@ -1,0 +1,349 @@
+//! The one loop: it owns the table, drains the stream, sends the sweeper out and answers letters.
+//!
+//! Nothing here waits for anything but the `select!`; what takes long is on the sweeper's thread.
+
+mod health;
+mod rates;
+mod schedule;
+mod watchers;
+
+use std::sync::mpsc as thread_channel;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock;
+use crate::core::table::Table;
+use crate::mailbox::Letter;
+use crate::source::bpf::Stream;
+use crate::source::sweep::{Job, Report, SweepEnd};
+pub use health::Host;
+use health::Losses;
+use rates::Rates;
+use schedule::{Kind, Schedule, Wishes};
+use watchers::Watchers;
+
+/// How long an event may wait in the ring of an idle machine. A wake-up per event would cost ten
+/// times the event; this costs 40 wake-ups a second.
+const POLL: Duration = Duration::from_millis(25);
+/// Records applied before the other branches of the loop get their turn: about a millisecond.
+const DRAIN_BUDGET: usize = 8192;
+/// Minisocks removed by their timers in one second at most, per state.
+const EXPIRE_BUDGET: usize = 100_000;
+
+/// What can be changed while the agent runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Interval between full audits.
+    pub audit_interval: Duration,
+}
+
+/// What the agent is made of.
+pub struct Parts {
+    /// The attached stream; `None` watches by audits alone.
+    pub stream: Option<Stream>,
+    /// Records taken while the stream was proved.
+    pub table: Table,
+    /// The way to the sweeper.
+    pub jobs: thread_channel::Sender<Job>,
+    /// What the sweeper reads.
+    pub reports: mpsc::Receiver<Report>,
+    /// Questions.
+    pub letters: mpsc::Receiver<Letter>,
+    /// Settings; a change takes effect at once.
+    pub settings: watch::Receiver<Settings>,
+    /// What is known about the machine.
+    pub host: Host,
+    /// Called about once a second while the loop turns.
+    pub heartbeat: Box<dyn Fn() + Send>,
+}
+
+/// The owner of the table.
+pub struct Agent {
+    table: Table,
+    stream: Option<Stream>,
+    jobs: thread_channel::Sender<Job>,
+    schedule: Schedule,
+    sweeping: Option<Kind>,
+    /// A sweep of sockets is being compared with the table.
+    auditing: bool,
+    repairs_before: u64,
+    watchers: Watchers,
+    rates: Rates,
+    losses: Losses,
+    audits: crate::core::snapshot::Audits,
+    audit_ended_ns: Option<u64>,
+    sweep_problems: Vec<String>,
+    host: Host,
+    started_ns: u64,
+}
+
+/// Runs until `stop` resolves; then drains what is in the ring.
+///
+/// # Errors
+///
+/// The reactor cannot take the stream's descriptor.
+pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let Parts {
+        stream,
+        table,
+        jobs,
+        mut reports,
+        mut letters,
+        mut settings,
+        host,
+        heartbeat,
+    } = parts;
+    let readiness = match &stream {
+        Some(stream) => Some(AsyncFd::register_with_interest(
+            stream.readiness()?,
+            Interest::READABLE,
+        )?),
+        None => None,
+    };
+    let audit_interval = settings.borrow_and_update().audit_interval;
+    let mut agent = Agent::new(table, stream, jobs, host, audit_interval);
+    let mut poll = interval(POLL);
+    let mut second = interval(Duration::from_secs(1));
+    for timer in [&mut poll, &mut second] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let mut more = false;
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            _ = poll.tick() => more = agent.drain(),
+            woken = wake(readiness.as_ref()) => {
+                woken?;
+                more = agent.drain();
+            }
+            () = tokio::task::yield_now(), if more => more = agent.drain(),
+            Some(letter) = letters.recv() => agent.answer(letter),
+            Some(report) = reports.recv() => agent.take(report),
+            Ok(()) = settings.changed() => {
+                let settings = *settings.borrow_and_update();
+                agent.schedule.set_audit_interval(nanoseconds(settings.audit_interval));
+            }
+            _ = second.tick() => {
+                agent.once_a_second();
+                heartbeat();
+            }
+        }
+    }
+    agent.drain_to(u64::MAX);
+    Ok(())
+}
+
+/// Resolves when the program has woken the reader: much is pending.
+async fn wake(readiness: Option<&AsyncFd<std::os::fd::OwnedFd>>) -> std::io::Result<()> {
+    match readiness {
+        Some(readiness) => {
+            // Readiness is edge-triggered: cleared before the drain, it comes back with the next
+            // wake-up.
+            readiness.readable().await?.clear_ready();
+            Ok(())
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Agent {
+    fn new(
+        table: Table,
+        stream: Option<Stream>,
+        jobs: thread_channel::Sender<Job>,
+        host: Host,
+        audit_interval: Duration,
+    ) -> Self {
+        Self {
+            table,
+            stream,
+            jobs,
+            schedule: Schedule::new(nanoseconds(audit_interval)),
+            sweeping: None,
+            auditing: false,
+            repairs_before: 0,
+            watchers: Watchers::default(),
+            rates: Rates::default(),
+            losses: Losses::default(),
+            audits: crate::core::snapshot::Audits::default(),
+            audit_ended_ns: None,
+            sweep_problems: Vec::new(),
+            host,
+            started_ns: clock::boottime_ns(),
+        }
+    }
+
+    /// Applies what is in the ring, within the budget; `true` when there is more.
+    fn drain(&mut self) -> bool {
+        let Self {
+            stream,
+            table,
+            watchers,
+            ..
+        } = self;
+        let Some(stream) = stream else {
+            return false;
+        };
+        let drained = stream.drain(DRAIN_BUDGET, |record| {
+            if let Some(change) = table.apply(record)
+                && !watchers.is_empty()
+            {
+                watchers.show(table, &change);
+            }
+        });
+        !drained.empty
+    }
+
+    /// Applies everything up to a moment of `CLOCK_BOOTTIME`: a dump read then is compared with
+    /// nothing older. Ends, because the ring is bounded and time is not.
+    fn drain_to(&mut self, moment_ns: u64) {
+        while self.drain() && clock::boottime_ns() < moment_ns.saturating_add(nanoseconds(POLL)) {}
+    }
+
+    fn once_a_second(&mut self) {
+        let now_ns = clock::boottime_ns();
+        self.table.expire(now_ns, EXPIRE_BUDGET);
+        let mut events = self.table.totals().applied;
+        if let Some(stream) = &mut self.stream {
+            stream.flush_diagnostics();
+            match self.losses.read(stream) {
+                Ok(lost_more) => {
+                    if lost_more {
+                        self.schedule.hurry();
+                    }
+                    events = self.losses.counters.produced;
+                }
+                Err(error) => log::error!("{error:#}"),
+            }
+        }
+        let entered = self.table.totals().entered;
+        self.rates.sample(now_ns, events, entered);
+        self.send_out(now_ns);
+    }
+
+    fn send_out(&mut self, now_ns: u64) {
+        let minisocks: Vec<_> = self.table.minisock_namespaces().collect();
+        let wishes = Wishes {
+            minisocks: !minisocks.is_empty(),
+            holders: self.table.wants_holders(),
+            cgroups: self.table.wants_cgroups(),
+        };
+        let Some(kind) = self.schedule.next(wishes, now_ns) else {
+            return;
+        };
+        let job = match kind {
+            Kind::Audit => Job::Audit {
+                with_info: self.audits.count == 0,
+            },
+            Kind::Minisocks => Job::Minisocks(minisocks),
+            Kind::Holders => Job::Holders,
+            Kind::Cgroups => Job::Cgroups,
+        };
+        self.sweeping = Some(kind);
+        if self.jobs.send(job).is_err() {
+            log::error!("the sweeper has stopped: audits are no longer made");
+        }
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Began(states) => {
+                self.repairs_before = self.repairs();
+                self.auditing = true;
+                self.table.begin_audit(states);
+            }
+            Report::Rows {
+                netns,
+                time,
+                mut rows,
+            } => {
+                self.drain_to(time.read_ns);
+                self.table.audit_rows(netns, time, &mut rows);
+            }
+            Report::Swept { netns, started_ns } => {
+                self.table.audit_namespace_done(netns, started_ns);
+            }
+            Report::Ended(end) => self.end_sweep(end),
+            Report::Holders {
+                started_ns,
+                holders,
+                cost_ns,
+            } => {
+                self.drain_to(clock::boottime_ns());
+                self.table.set_holders(started_ns, &holders);
+                self.audits.cpu_ns += cost_ns;
+                self.free(cost_ns);
+            }
+            Report::Cgroups(paths) => {
+                self.table.name_cgroups(&paths);
+                self.free(0);
+            }
+        }
+    }
+
+    fn end_sweep(&mut self, end: SweepEnd) {
+        let now_ns = clock::boottime_ns();
+        self.drain_to(now_ns);
+        self.table.end_audit(now_ns, end.complete);
+        self.auditing = false;
+        self.audits.cpu_ns += end.cost_ns;
+        if self.sweeping == Some(Kind::Audit) {
+            self.audits.count += 1;
+            self.audits.last_unix_ns = clock::unix_ns();
+            self.audits.last_duration_ns = end.duration_ns;
+            self.audits.namespaces_failed = end.failed;
+            self.audit_ended_ns = Some(now_ns);
+            self.report_repairs();
+            for problem in &end.problems {
+                if !self.sweep_problems.contains(problem) {
+                    log::warn!("{problem}");
+                }
+            }
+            self.sweep_problems = end.problems;
+        }
+        self.free(end.cost_ns);
+    }
+
+    fn report_repairs(&mut self) {
+        let repairs = self.repairs() - self.repairs_before;
+        if repairs == 0 {
+            self.audits.last_clean_unix_ns = self.audits.last_unix_ns;
+        } else {
+            log::warn!("the audit repaired the table: repairs={repairs}");
+        }
+    }
+
+    fn repairs(&self) -> u64 {
+        self.table.totals().drift.iter().sum()
+    }
+
+    fn free(&mut self, cost_ns: u64) {
+        let now_ns = clock::boottime_ns();
+        if let Some(kind) = self.sweeping.take() {
+            self.schedule.ended(kind, now_ns, cost_ns);
+        }
+        self.send_out(now_ns);
+    }
+
+    fn answer(&mut self, letter: Letter) {
+        // Whoever asked may have gone; then nobody misses the answer.
+        match letter {
+            Letter::Summary(answer) => drop(answer.send(self.summary())),
+            Letter::Sockets(question, answer) => {
+                drop(answer.send(self.table.sockets(&question, clock::boottime_ns())));
+            }
+            Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
+            Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
+            Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),
+        }
+    }
+}

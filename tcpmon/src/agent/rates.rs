@@ -1,0 +1,82 @@
+//! Rates over the last few seconds, from totals sampled once a second. Pure: time comes in.
+
+use std::collections::VecDeque;
+
+use tcpmon_common::counter::STATES;
+
+/// Seconds a rate looks back: long enough to be calm, short enough to follow.
+const WINDOW: usize = 5;
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    time_ns: u64,
+    events: u64,
+    entered: [u64; STATES],
+}
+
+/// The last samples.
+#[derive(Debug, Default)]
+pub(super) struct Rates(VecDeque<Sample>);
+
+impl Rates {
+    /// Takes a sample of totals: all transitions, and entries by state number.
+    pub(super) fn sample(&mut self, time_ns: u64, events: u64, entered: [u64; STATES]) {
+        if self.0.len() > WINDOW {
+            self.0.pop_front();
+        }
+        self.0.push_back(Sample {
+            time_ns,
+            events,
+            entered,
+        });
+    }
+
+    /// Transitions per second.
+    #[must_use]
+    pub(super) fn events(&self) -> f64 {
+        self.rate(|sample| sample.events)
+    }
+
+    /// Entries per second into the state with this number.
+    #[must_use]
+    pub(super) fn entered(&self, state: usize) -> f64 {
+        self.rate(|sample| sample.entered[state])
+    }
+
+    fn rate(&self, total: impl Fn(&Sample) -> u64) -> f64 {
+        let (Some(first), Some(last)) = (self.0.front(), self.0.back()) else {
+            return 0.0;
+        };
+        let elapsed_ns = last.time_ns.saturating_sub(first.time_ns);
+        if elapsed_ns == 0 {
+            return 0.0;
+        }
+        total(last).saturating_sub(total(first)) as f64 * 1e9 / elapsed_ns as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_the_difference_over_the_window() {
+        let mut rates = Rates::default();
+        assert_eq!(rates.events(), 0.0);
+        for second in 0..=10 {
+            let mut entered = [0; STATES];
+            entered[8] = second * 3;
+            rates.sample(second * 1_000_000_000, second * 100, entered);
+        }
+        assert_eq!(rates.events(), 100.0);
+        assert_eq!(rates.entered(8), 3.0);
+        assert_eq!(rates.entered(1), 0.0);
+    }
+
+    #[test]
+    fn one_sample_has_no_rate() {
+        let mut rates = Rates::default();
+        rates.sample(5, 100, [1; STATES]);
+        assert_eq!(rates.events(), 0.0);
+    }
+}

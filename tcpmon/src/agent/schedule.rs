@@ -1,0 +1,204 @@
+//! When the sweeper is sent out, and for what. Pure: time comes in.
+//!
+//! Every kind of sweep has a shortest interval, and none may use more than a hundredth of a
+//! processor: a sweep that cost 40 ms is not repeated within 4 s.
+
+/// A sweep rests this many times its own cost.
+const COST_SHARE: u64 = 100;
+/// After losses the table is wrong now: it may cost a tenth of a processor to mend it.
+const URGENT_COST_SHARE: u64 = 10;
+const SECOND_NS: u64 = 1_000_000_000;
+/// However dear a sweep is, it comes at least this often.
+const LONGEST_NS: u64 = 300 * SECOND_NS;
+const MINISOCKS_NS: u64 = SECOND_NS;
+const HOLDERS_NS: u64 = SECOND_NS;
+const CGROUPS_NS: u64 = 2 * SECOND_NS;
+
+/// One kind of sweep.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    last_end_ns: Option<u64>,
+    last_cost_ns: u64,
+}
+
+impl Pace {
+    fn is_due(&self, shortest_ns: u64, share: u64, now_ns: u64) -> bool {
+        let Some(last_end_ns) = self.last_end_ns else {
+            return true;
+        };
+        let rest_ns = (self.last_cost_ns.saturating_mul(share))
+            .clamp(shortest_ns, LONGEST_NS.max(shortest_ns));
+        now_ns >= last_end_ns.saturating_add(rest_ns)
+    }
+
+    fn ended(&mut self, now_ns: u64, cost_ns: u64) {
+        self.last_end_ns = Some(now_ns);
+        self.last_cost_ns = cost_ns;
+    }
+}
+
+/// What the table would like to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes {
+    /// There are minisocks, or may be.
+    pub(super) minisocks: bool,
+    /// There are sockets without a confirmed holder.
+    pub(super) holders: bool,
+    /// There are control groups without a name.
+    pub(super) cgroups: bool,
+}
+
+/// The sweeper's diary.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    audit_ns: u64,
+    busy: bool,
+    urgent: bool,
+    audits: Pace,
+    minisocks: Pace,
+    holders: Pace,
+    cgroups: Pace,
+}
+
+/// A kind of sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A dump of every namespace.
+    Audit,
+    /// A dump of minisocks.
+    Minisocks,
+    /// A scan of file descriptors.
+    Holders,
+    /// Names of control groups.
+    Cgroups,
+}
+
+impl Schedule {
+    /// A schedule with a full audit every `audit_ns`, if that does not cost too much.
+    #[must_use]
+    pub(super) fn new(audit_ns: u64) -> Self {
+        Self {
+            audit_ns,
+            busy: false,
+            urgent: false,
+            audits: Pace::default(),
+            minisocks: Pace::default(),
+            holders: Pace::default(),
+            cgroups: Pace::default(),
+        }
+    }
+
+    /// Another interval between full audits.
+    pub(super) fn set_audit_interval(&mut self, audit_ns: u64) {
+        self.audit_ns = audit_ns;
+    }
+
+    /// Events were lost: the next audit comes at once.
+    pub(super) fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
+    /// The next sweep, if the sweeper is free and one is due. It is busy from then on.
+    pub(super) fn next(&mut self, wishes: Wishes, now_ns: u64) -> Option<Kind> {
+        if self.busy {
+            return None;
+        }
+        let kind = self.due(wishes, now_ns)?;
+        self.busy = true;
+        Some(kind)
+    }
+
+    fn due(&self, wishes: Wishes, now_ns: u64) -> Option<Kind> {
+        let urgent = self.urgent && self.audits.is_due(SECOND_NS, URGENT_COST_SHARE, now_ns);
+        if urgent || self.audits.is_due(self.audit_ns, COST_SHARE, now_ns) {
+            Some(Kind::Audit)
+        } else if wishes.holders && self.holders.is_due(HOLDERS_NS, COST_SHARE, now_ns) {
+            Some(Kind::Holders)
+        } else if wishes.minisocks && self.minisocks.is_due(MINISOCKS_NS, COST_SHARE, now_ns) {
+            Some(Kind::Minisocks)
+        } else if wishes.cgroups && self.cgroups.is_due(CGROUPS_NS, COST_SHARE, now_ns) {
+            Some(Kind::Cgroups)
+        } else {
+            None
+        }
+    }
+
+    /// A sweep has ended: the sweeper is free.
+    pub(super) fn ended(&mut self, kind: Kind, now_ns: u64, cost_ns: u64) {
+        self.busy = false;
+        match kind {
+            Kind::Audit => {
+                self.urgent = false;
+                self.audits.ended(now_ns, cost_ns);
+                // It looked at the minisocks too.
+                self.minisocks.last_end_ns = Some(now_ns);
+            }
+            Kind::Minisocks => self.minisocks.ended(now_ns, cost_ns),
+            Kind::Holders => self.holders.ended(now_ns, cost_ns),
+            Kind::Cgroups => self.cgroups.ended(now_ns, cost_ns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Wishes = Wishes {
+        minisocks: true,
+        holders: true,
+        cgroups: true,
+    };
+
+    #[test]
+    fn one_sweep_at_a_time_and_the_audit_first() {
+        let mut schedule = Schedule::new(5 * SECOND_NS);
+        let order = [Kind::Audit, Kind::Holders, Kind::Cgroups];
+        for kind in order {
+            assert_eq!(schedule.next(ALL, 0), Some(kind));
+            assert_eq!(schedule.next(ALL, 0), None, "busy");
+            schedule.ended(kind, 0, 0);
+        }
+        assert_eq!(schedule.next(ALL, SECOND_NS - 1), None);
+        assert_eq!(schedule.next(ALL, SECOND_NS), Some(Kind::Holders));
+    }
+
+    #[test]
+    fn nothing_wished_for_nothing_done() {
+        let mut schedule = Schedule::new(5 * SECOND_NS);
+        assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
+        schedule.ended(Kind::Audit, 0, 0);
+        assert_eq!(schedule.next(Wishes::default(), 5 * SECOND_NS - 1), None);
+    }
+
+    #[test]
+    fn a_dear_audit_rests_a_hundred_times_its_cost() {
+        let mut schedule = Schedule::new(5 * SECOND_NS);
+        assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
+        schedule.ended(Kind::Audit, 0, SECOND_NS / 2);
+        assert_eq!(schedule.next(Wishes::default(), 49 * SECOND_NS), None);
+        assert_eq!(
+            schedule.next(Wishes::default(), 50 * SECOND_NS),
+            Some(Kind::Audit)
+        );
+    }
+
+    #[test]
+    fn losses_bring_the_audit_forward() {
+        let mut schedule = Schedule::new(60 * SECOND_NS);
+        assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
+        schedule.ended(Kind::Audit, 0, SECOND_NS / 100);
+        schedule.hurry();
+        assert_eq!(schedule.next(Wishes::default(), SECOND_NS - 1), None);
+        assert_eq!(
+            schedule.next(Wishes::default(), SECOND_NS),
+            Some(Kind::Audit)
+        );
+        schedule.ended(Kind::Audit, SECOND_NS, 0);
+        assert_eq!(
+            schedule.next(Wishes::default(), 2 * SECOND_NS),
+            None,
+            "no longer urgent"
+        );
+    }
+}

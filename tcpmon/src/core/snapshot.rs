@@ -1,0 +1,97 @@
+//! Everything a scrape needs, copied out of the owner in one go: its size does not depend on the
+//! number of sockets.
+
+use std::collections::BTreeMap;
+
+use tcpmon_common::Counters;
+
+use crate::core::table::Totals;
+
+/// What the agent process itself uses, for the customary `process_*` metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ProcessUsage {
+    /// Processor time, user and system, in seconds.
+    pub cpu_seconds: f64,
+    /// Resident memory in bytes.
+    pub resident_bytes: u64,
+    /// Virtual memory in bytes.
+    pub virtual_bytes: u64,
+    /// Open file descriptors.
+    pub open_fds: u64,
+    /// Limit of open file descriptors; `None` when unlimited.
+    pub max_fds: Option<u64>,
+    /// Start, in seconds since 1970.
+    pub start_time_seconds: f64,
+    /// Threads.
+    pub threads: u64,
+}
+
+/// Run-time figures of the kernel program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgramUsage {
+    /// Nanoseconds spent; 0 unless `kernel.bpf_stats_enabled`.
+    pub run_time_ns: u64,
+    /// Runs; 0 unless `kernel.bpf_stats_enabled`.
+    pub run_count: u64,
+    /// Transitions the kernel did not run the program for.
+    pub recursion_misses: u64,
+}
+
+/// How audits went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audits {
+    /// Audits that ended.
+    pub count: u64,
+    /// Wall-clock end of the last one, ns since 1970; 0 before the first.
+    pub last_unix_ns: u64,
+    /// Wall-clock end of the last one that found nothing to repair; 0 before the first.
+    pub last_clean_unix_ns: u64,
+    /// Duration of the last one in nanoseconds.
+    pub last_duration_ns: u64,
+    /// Processor time of all sweeps in nanoseconds.
+    pub cpu_ns: u64,
+    /// Namespaces the last one could not look into.
+    pub namespaces_failed: u64,
+}
+
+/// One state at the moment of the snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateNow {
+    /// Sockets in it.
+    pub sockets: u64,
+    /// Wall-clock time the oldest entered it, ns since 1970.
+    pub oldest_unix_ns: Option<u64>,
+}
+
+/// What `/metrics` is made of.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The rung of the feature ladder.
+    pub rung: &'static str,
+    /// Each state, in the order of [`tcpmon_common::State::RFC`].
+    pub states: [StateNow; tcpmon_common::State::RFC.len()],
+    /// What the table counted.
+    pub totals: Totals,
+    /// What the kernel program counted.
+    pub counters: Counters,
+    /// Records read from the ring.
+    pub delivered: u64,
+    /// Records lost, by reason; every reason is there, most of them 0.
+    pub lost: BTreeMap<&'static str, u64>,
+    /// Size of the ring in bytes; 0 without one.
+    pub ring_bytes: u64,
+    /// Namespaces with sockets.
+    pub namespaces: u64,
+    /// Processes that hold sockets.
+    pub processes: u64,
+    /// Bytes the table takes.
+    pub table_bytes: u64,
+    /// Audits.
+    pub audits: Audits,
+    /// The kernel program.
+    pub program: Option<ProgramUsage>,
+    /// The agent process.
+    pub process: Option<ProcessUsage>,
+    /// Rows watchers did not get because they were too slow.
+    pub watch_dropped: u64,
+}

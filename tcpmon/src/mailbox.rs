@@ -1,0 +1,112 @@
+//! The questions that reach the owner of the table, and the way to ask them.
+//!
+//! One task owns the table. Whoever wants to know something sends a [`Letter`] and waits for the
+//! answer; nobody else ever sees the table.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::filter::Filter;
+use crate::core::query::{EventRow, Sockets, SocketsQuestion, Summary};
+use crate::core::snapshot::Snapshot;
+
+/// Letters waiting at most: askers wait for a place, the owner never does.
+const CAPACITY: usize = 64;
+/// Rows a watcher may be behind before it loses some.
+pub const WATCH_CAPACITY: usize = 4096;
+
+/// One question.
+pub enum Letter {
+    /// The machine at a glance.
+    Summary(oneshot::Sender<Summary>),
+    /// Sockets.
+    Sockets(SocketsQuestion, oneshot::Sender<Sockets>),
+    /// What `/metrics` is made of.
+    Snapshot(oneshot::Sender<Box<Snapshot>>),
+    /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
+    /// receiver is too slow.
+    Watch(Filter, mpsc::Sender<EventRow>),
+    /// Whether the first audit is done.
+    Ready(oneshot::Sender<bool>),
+}
+
+/// The owner is gone: the agent is stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the agent is stopping")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// Asks the owner.
+#[derive(Clone, Debug)]
+pub struct Mailbox(mpsc::Sender<Letter>);
+
+impl Mailbox {
+    /// A mailbox and the owner's end of it.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<Letter>) {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        (Self(sender), receiver)
+    }
+
+    /// The machine at a glance.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn summary(&self) -> Result<Summary, Stopped> {
+        self.ask(Letter::Summary).await
+    }
+
+    /// The sockets `question` asks for.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn sockets(&self, question: SocketsQuestion) -> Result<Sockets, Stopped> {
+        self.ask(|answer| Letter::Sockets(question, answer)).await
+    }
+
+    /// What `/metrics` is made of.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn snapshot(&self) -> Result<Box<Snapshot>, Stopped> {
+        self.ask(Letter::Snapshot).await
+    }
+
+    /// Whether the first audit is done and the table can be believed.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn ready(&self) -> Result<bool, Stopped> {
+        self.ask(Letter::Ready).await
+    }
+
+    /// Transitions of matching sockets from now on.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn watch(&self, filter: Filter) -> Result<mpsc::Receiver<EventRow>, Stopped> {
+        let (sender, receiver) = mpsc::channel(WATCH_CAPACITY);
+        let letter = Letter::Watch(filter, sender);
+        self.0.send(letter).await.map_err(|_| Stopped)?;
+        Ok(receiver)
+    }
+
+    async fn ask<T>(
+        &self,
+        letter: impl FnOnce(oneshot::Sender<T>) -> Letter,
+    ) -> Result<T, Stopped> {
+        let (answer, receiver) = oneshot::channel();
+        self.0.send(letter(answer)).await.map_err(|_| Stopped)?;
+        receiver.await.map_err(|_| Stopped)
+    }
+}

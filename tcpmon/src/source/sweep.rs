@@ -1,0 +1,282 @@
+//! The sweeper: the one thread that enters namespaces, dumps sockets and looks into other
+//! processes. It does one job at a time and reports what it read; it decides nothing.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rustc_hash::FxHashMap;
+
+use super::bpf::holders::Holders;
+use super::netns::{self, Discovered, NAMED};
+use super::procfs::{ProcRoot, cgroup, fd};
+use super::sockdiag::{DumpError, Dumper};
+use crate::clock;
+use crate::core::facts::{DumpRow, DumpTime, HolderFact, NetnsIdentity, StateSet};
+
+/// What the sweeper is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Dump every namespace of the machine.
+    Audit {
+        /// Ask for `tcp_info` too: bounds of ages, at more than twice the cost.
+        with_info: bool,
+    },
+    /// Dump the TIME_WAIT and FIN_WAIT2 sockets of these namespaces.
+    Minisocks(Vec<NetnsIdentity>),
+    /// Find out which process holds which socket.
+    Holders,
+    /// Find out the names of control groups.
+    Cgroups,
+}
+
+/// What the sweeper read.
+#[derive(Debug)]
+pub enum Report {
+    /// A sweep of sockets in these states begins.
+    Began(StateSet),
+    /// Rows of one namespace, up to some thousands.
+    Rows {
+        /// The namespace.
+        netns: NetnsIdentity,
+        /// When its dump began and when these rows were read.
+        time: DumpTime,
+        /// The rows.
+        rows: Vec<DumpRow>,
+    },
+    /// All rows of a namespace have been reported.
+    Swept {
+        /// The namespace.
+        netns: NetnsIdentity,
+        /// When its dump began.
+        started_ns: u64,
+    },
+    /// The sweep is over.
+    Ended(SweepEnd),
+    /// Which process holds which socket.
+    Holders {
+        /// When the scan began.
+        started_ns: u64,
+        /// Every open file descriptor of a TCP socket.
+        holders: Vec<HolderFact>,
+        /// Processor time it took.
+        cost_ns: u64,
+    },
+    /// Paths of control groups by id.
+    Cgroups(FxHashMap<u64, String>),
+}
+
+/// How a sweep went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SweepEnd {
+    /// Every namespace that could be found was dumped.
+    pub complete: bool,
+    /// Namespaces dumped.
+    pub namespaces: u64,
+    /// Namespaces that are there and could not be entered or dumped.
+    pub failed: u64,
+    /// Processor time it took.
+    pub cost_ns: u64,
+    /// Time it took.
+    pub duration_ns: u64,
+    /// What went wrong, each once.
+    pub problems: Vec<String>,
+}
+
+/// The sweeper's own state.
+pub struct Sweeper<R> {
+    root: ProcRoot,
+    holders: Option<Holders>,
+    namespaces: Vec<Discovered>,
+    report: R,
+}
+
+impl<R: FnMut(Report) -> bool> Sweeper<R> {
+    /// A sweeper that hands what it reads to `report`, until that returns `false`.
+    ///
+    /// `holders`: the loaded iterator; without it the descriptors are looked up in `/proc`.
+    pub fn new(holders: Option<Holders>, report: R) -> Self {
+        Self {
+            root: ProcRoot::default(),
+            holders,
+            namespaces: Vec::new(),
+            report,
+        }
+    }
+
+    /// Does one job; `false` when nobody listens any more.
+    pub fn run(&mut self, job: Job) -> bool {
+        match job {
+            Job::Audit { with_info } => self.audit(with_info),
+            Job::Minisocks(namespaces) => self.minisocks(&namespaces),
+            Job::Holders => self.find_holders(),
+            Job::Cgroups => self.name_cgroups(),
+        }
+    }
+
+    fn audit(&mut self, with_info: bool) -> bool {
+        let mut discovered = true;
+        match netns::discover(&self.root, &NAMED) {
+            Ok(discovery) => {
+                discovered = discovery.denied == 0;
+                self.namespaces = discovery.namespaces;
+            }
+            Err(error) => log::warn!("cannot look for namespaces: {error}"),
+        }
+        let all = self.namespaces.clone();
+        self.sweep(&all, StateSet::LIVE, with_info, discovered)
+    }
+
+    fn minisocks(&mut self, wanted: &[NetnsIdentity]) -> bool {
+        let inodes: BTreeSet<u32> = wanted.iter().map(|netns| netns.inode).collect();
+        let some: Vec<Discovered> = self
+            .namespaces
+            .iter()
+            .filter(|namespace| inodes.contains(&namespace.inode))
+            .cloned()
+            .collect();
+        self.sweep(&some, StateSet::MINISOCKS, false, false)
+    }
+
+    fn sweep(
+        &mut self,
+        namespaces: &[Discovered],
+        states: StateSet,
+        with_info: bool,
+        discovered: bool,
+    ) -> bool {
+        let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
+        let mut end = SweepEnd::default();
+        let mut problems = BTreeSet::new();
+        if !(self.report)(Report::Began(states)) {
+            return false;
+        }
+        for namespace in namespaces {
+            match self.dump(namespace, states, with_info) {
+                Ok(()) => end.namespaces += 1,
+                Err(Failure::Gone) => {}
+                Err(Failure::Closed) => return false,
+                Err(Failure::Problem(problem)) => {
+                    end.failed += 1;
+                    problems.insert(problem);
+                }
+            }
+        }
+        end.complete = discovered && end.failed == 0;
+        end.problems = problems.into_iter().collect();
+        end.cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
+        end.duration_ns = clock::boottime_ns().saturating_sub(started_ns);
+        (self.report)(Report::Ended(end))
+    }
+
+    fn dump(
+        &mut self,
+        namespace: &Discovered,
+        states: StateSet,
+        with_info: bool,
+    ) -> Result<(), Failure> {
+        let entered = netns::enter(namespace).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Failure::Gone,
+            std::io::ErrorKind::PermissionDenied => Failure::Problem(
+                "no permission to enter other network namespaces (CAP_SYS_ADMIN): their existing \
+                 sockets are unknown until they change"
+                    .into(),
+            ),
+            _ => Failure::Problem(format!("cannot enter a network namespace: {error}")),
+        })?;
+        let mut dumper = Dumper::open().map_err(|error| {
+            Failure::Problem(format!("cannot open a sock_diag socket: {error}"))
+        })?;
+        let netns = NetnsIdentity {
+            cookie: dumper.netns_cookie().unwrap_or(0),
+            inode: namespace.inode,
+        };
+        let started_ns = clock::boottime_ns();
+        let mut open = true;
+        let report = &mut self.report;
+        let outcome = dumper.dump(states, with_info, &mut |rows| {
+            let time = DumpTime {
+                started_ns,
+                read_ns: clock::boottime_ns(),
+            };
+            let rows = rows.to_vec();
+            open = open && report(Report::Rows { netns, time, rows });
+        });
+        drop(entered);
+        if !open {
+            return Err(Failure::Closed);
+        }
+        outcome.map_err(|error| Failure::Problem(describe(&error)))?;
+        if (self.report)(Report::Swept { netns, started_ns }) {
+            Ok(())
+        } else {
+            Err(Failure::Closed)
+        }
+    }
+
+    fn find_holders(&mut self) -> bool {
+        let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
+        let mut holders = Vec::new();
+        if !self.scan_by_iterator(&mut holders) {
+            let scan = fd::scan(&self.root, fd::Wanted::All, &mut |holder| {
+                holders.push(holder)
+            });
+            if let Err(error) = scan {
+                log::warn!("cannot look into /proc for the holders of sockets: {error}");
+            }
+        }
+        let cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
+        (self.report)(Report::Holders {
+            started_ns,
+            holders,
+            cost_ns,
+        })
+    }
+
+    /// `false` when the iterator does not work, which it then never will.
+    fn scan_by_iterator(&mut self, holders: &mut Vec<HolderFact>) -> bool {
+        let Some(iterator) = &mut self.holders else {
+            return false;
+        };
+        match iterator.scan(|holder| holders.push(holder)) {
+            Ok(()) => true,
+            Err(error) => {
+                log::warn!("holders of sockets are looked up in /proc from now on: {error:#}");
+                self.holders = None;
+                holders.clear();
+                false
+            }
+        }
+    }
+
+    fn name_cgroups(&mut self) -> bool {
+        let root = cgroup::v2_root(Path::new(cgroup::CGROUP_ROOT));
+        let walk = root.map(|root| cgroup::walk(&root, cgroup::MAX_DIRECTORIES));
+        let paths = match walk {
+            Some(Ok(found)) => found.paths,
+            Some(Err(error)) => {
+                log::warn!("cannot walk the control groups: {error}");
+                FxHashMap::default()
+            }
+            None => FxHashMap::default(),
+        };
+        (self.report)(Report::Cgroups(paths))
+    }
+}
+
+enum Failure {
+    /// The namespace ended meanwhile.
+    Gone,
+    /// Nobody listens any more.
+    Closed,
+    Problem(String),
+}
+
+fn describe(error: &DumpError) -> String {
+    match error {
+        DumpError::Unsupported => {
+            "this kernel has no sock_diag for TCP: load the module tcp_diag (modprobe tcp_diag)"
+                .into()
+        }
+        other => format!("a sock_diag dump failed: {other}"),
+    }
+}
