@@ -1,4 +1,10 @@
 //! How answers are shown. Views know [`crate::core`] and libraries, never where facts come from.
 
+mod attention;
+mod column;
 pub mod environment;
 pub mod format;
+pub mod print;
+
+#[cfg(test)]
+mod fixture;
