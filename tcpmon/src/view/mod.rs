@@ -5,6 +5,7 @@ mod column;
 pub mod environment;
 pub mod format;
 pub mod print;
+pub mod tui;
 
 #[cfg(test)]
 mod fixture;
