@@ -7,6 +7,7 @@ mod rates;
 mod schedule;
 mod watchers;
 
+use std::os::fd::OwnedFd;
 use std::sync::mpsc as thread_channel;
 use std::time::Duration;
 
@@ -98,10 +99,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
         heartbeat,
     } = parts;
     let readiness = match &stream {
-        Some(stream) => Some(AsyncFd::register_with_interest(
-            stream.readiness()?,
-            Interest::READABLE,
-        )?),
+        Some(stream) => Some(register(stream.readiness()?)?),
         None => None,
     };
     let audit_interval = settings.borrow_and_update().audit_interval;
@@ -138,8 +136,19 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
     Ok(())
 }
 
+fn register(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    #[expect(
+        unsafe_code,
+        reason = "the descriptor must stay open while it is registered"
+    )]
+    // SAFETY: the returned value owns the descriptor and never gives it away.
+    unsafe {
+        Ok(AsyncFd::register_with_interest(fd, Interest::READABLE)?)
+    }
+}
+
 /// Resolves when the program has woken the reader: much is pending.
-async fn wake(readiness: Option<&AsyncFd<std::os::fd::OwnedFd>>) -> std::io::Result<()> {
+async fn wake(readiness: Option<&AsyncFd<OwnedFd>>) -> std::io::Result<()> {
     match readiness {
         Some(readiness) => {
             // Readiness is edge-triggered: cleared before the drain, it comes back with the next

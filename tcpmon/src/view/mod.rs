@@ -1,0 +1,11 @@
+//! How answers are shown. Views know [`crate::core`] and libraries, never where facts come from.
+
+mod attention;
+mod column;
+pub mod environment;
+pub mod format;
+pub mod print;
+pub mod tui;
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,71 @@
+//! The last lines: the keys, what the user should know, the filter being typed.
+
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::super::app::App;
+use super::super::edit::FilterEdit;
+use super::super::input::{BROWSE, Binding, EDIT};
+use super::{exactly, join};
+use crate::view::format::{sanitise_bounded, width};
+
+const PROMPT: &str = "filter: ";
+const EXAMPLE: &str = "e.g. state close-wait and dport = :443 and age > 5m";
+
+/// One line, two with a notice, three with the filter being typed.
+pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
+    let columns = usize::from(area.width);
+    if let Some(edit) = &app.edit {
+        return editing(app, edit, columns);
+    }
+    let keys = Line::styled(hints(&BROWSE, columns), app.theme.quiet());
+    let Some(notice) = app.notice() else {
+        return vec![keys];
+    };
+    let style = match app.error {
+        Some(_) => app.theme.alarm(),
+        None => app.theme.trouble(),
+    };
+    let room = columns.saturating_sub(2);
+    let notice = sanitise_bounded(&notice, room, app.theme.charset());
+    vec![Line::styled(format!("! {notice}"), style), keys]
+}
+
+fn editing(app: &App, edit: &FilterEdit, columns: usize) -> Vec<Line<'static>> {
+    let (text, _, caret) = edit.view(room(columns));
+    let prompt = Line::styled(format!("{PROMPT}{text}"), app.theme.strong());
+    let keys = Line::styled(hints(&EDIT, columns), app.theme.quiet());
+    let Some(error) = &edit.error else {
+        let example = format!("{:indent$}{EXAMPLE}", "", indent = width(PROMPT));
+        let example = Line::styled(exactly(&example, columns), app.theme.quiet());
+        return vec![prompt, example, keys];
+    };
+    let message = sanitise_bounded(&error.message, columns, app.theme.charset());
+    let caret = caret.map_or_else(String::new, |column| {
+        format!("{:indent$}^", "", indent = width(PROMPT) + column)
+    });
+    vec![
+        prompt,
+        Line::styled(caret, app.theme.trouble()),
+        Line::styled(message, app.theme.trouble()),
+    ]
+}
+
+/// The column of the cursor while a filter is typed.
+pub(super) fn cursor(app: &App, area: Rect) -> Option<u16> {
+    let columns = usize::from(area.width);
+    let (_, column, _) = app.edit.as_ref()?.view(room(columns));
+    u16::try_from(width(PROMPT) + column).ok()
+}
+
+const fn room(columns: usize) -> usize {
+    columns.saturating_sub(PROMPT.len())
+}
+
+fn hints(table: &[Binding], columns: usize) -> String {
+    let hints = table.iter().filter_map(|binding| {
+        let hint = binding.hint?;
+        Some(format!("{} {hint}", binding.key()))
+    });
+    join(&hints.collect::<Vec<_>>(), "  ", columns)
+}

@@ -1,0 +1,87 @@
+//! The machine, and how far the screen can be trusted.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::super::app::App;
+use super::join;
+use crate::core::query::Summary;
+use crate::view::format::{age, count, rate, sanitise_bounded, width};
+
+/// Host names and kernel releases may be longer, but then their beginning tells.
+const LONGEST_NAME: usize = 32;
+
+/// Two lines.
+pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
+    let columns = usize::from(area.width);
+    let charset = app.theme.charset();
+    let separator = charset.pick(" │ ", " | ");
+    let Some(data) = &app.data else {
+        let title = Line::styled("tcpmon", app.theme.strong());
+        return vec![title, figures(app, &[], columns)];
+    };
+    let summary = &data.snapshot.summary;
+    let safe = |text: &str| sanitise_bounded(text, LONGEST_NAME, charset);
+    let about = [
+        format!("tcpmon {}", safe(&summary.version)),
+        safe(&summary.host),
+        format!("Linux {}", safe(&summary.kernel)),
+        safe(&summary.health.rung),
+        format!("up {}", age(summary.uptime_seconds, false, charset)),
+    ];
+    let about = Line::styled(join(&about, separator, columns), app.theme.strong());
+    vec![about, figures(app, &pieces(app, summary), columns)]
+}
+
+/// Pieces of the second line; what counts most comes first.
+fn pieces(app: &App, summary: &Summary) -> [Span<'static>; 5] {
+    let total: u64 = summary.states.iter().map(|state| state.sockets).sum();
+    let lost: u64 = summary.health.events_lost.values().sum();
+    let lost = match lost {
+        0 => Span::raw("lost 0"),
+        lost => Span::styled(format!("! lost {}", count(lost)), app.theme.alarm()),
+    };
+    [
+        Span::raw(format!("{} sockets", count(total))),
+        Span::raw(format!("events {}", rate(summary.health.events_per_second))),
+        lost,
+        Span::raw(format!("namespaces {}", count(summary.namespaces))),
+        Span::raw(format!("every {:?}", app.schedule.interval())),
+    ]
+}
+
+/// As many pieces as fit, and at the right what is to be known about their age.
+fn figures(app: &App, pieces: &[Span<'static>], columns: usize) -> Line<'static> {
+    let (text, style) = mark(app).unwrap_or_default();
+    let room = columns.saturating_sub(width(&text));
+    let separator = app.theme.charset().pick(" │ ", " | ");
+    let mut spans = Vec::new();
+    let mut used = 0;
+    for piece in pieces {
+        let gap = if spans.is_empty() { "" } else { separator };
+        let wide = width(gap) + width(&piece.content);
+        if used + wide > room {
+            break;
+        }
+        spans.extend([Span::raw(gap), piece.clone()]);
+        used += wide;
+    }
+    spans.push(Span::raw(" ".repeat(room.saturating_sub(used))));
+    spans.push(Span::styled(text, style));
+    Line::from(spans)
+}
+
+fn mark(app: &App) -> Option<(String, Style)> {
+    let passed = app.data_age().unwrap_or(app.now);
+    let ago = match passed.as_secs() {
+        seconds @ 0..60 => format!("{seconds}s"),
+        _ => age(passed.as_secs_f64(), false, app.theme.charset()),
+    };
+    match app.is_frozen {
+        true => Some((format!(" FROZEN {ago} "), app.theme.frozen())),
+        false if !app.is_stale() => None,
+        false if app.data.is_none() => Some((format!(" NO DATA {ago} "), app.theme.alarm())),
+        false => Some((format!(" STALE {ago} "), app.theme.alarm())),
+    }
+}
