@@ -26,7 +26,7 @@ pub struct FilterError {
 }
 
 impl FilterError {
-    pub(super) fn new(position: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn new(position: usize, message: impl Into<String>) -> Self {
         Self {
             position,
             message: message.into(),

@@ -173,19 +173,13 @@ mod tests {
     #[test]
     fn an_error_has_a_place_until_the_text_changes() {
         let mut edit = FilterEdit::new("aé b", Charset::Unicode);
-        edit.fail(FilterError {
-            position: 2,
-            message: "inside é".to_owned(),
-        });
+        edit.fail(FilterError::new(2, "inside é"));
         assert_eq!(edit.view(80), ("aé b", 1, Some(1)));
         edit.apply(Stroke::End, Charset::Unicode);
         assert_eq!(edit.view(80).2, Some(1));
         edit.apply(Stroke::Backspace, Charset::Unicode);
         assert_eq!(edit.view(80).2, None);
-        edit.fail(FilterError {
-            position: 999,
-            message: "beyond the end".to_owned(),
-        });
+        edit.fail(FilterError::new(999, "beyond the end"));
         assert_eq!(edit.view(80).2, Some(3));
     }
 }

@@ -221,10 +221,8 @@ fn filter_error() {
     press(&mut app, &[Command::EditFilter]);
     typed(&mut app, "state close-wit");
     if let Some(edit) = &mut app.edit {
-        edit.fail(crate::core::filter::FilterError {
-            position: 6,
-            message: "no state is called close-wit".to_owned(),
-        });
+        let error = edit.text().parse::<crate::core::filter::Filter>();
+        edit.fail(error.expect_err("there is no such state"));
     }
     golden("filter-error", &app);
 }
