@@ -7,8 +7,13 @@
 //! ```
 
 pub mod agent;
+pub mod app;
 pub mod clock;
+pub mod config;
 pub mod core;
+pub mod failure;
+pub mod logging;
 pub mod mailbox;
+pub mod privilege;
 pub mod source;
 pub mod view;

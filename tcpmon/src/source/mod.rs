@@ -4,6 +4,7 @@
 //! reads: facts go to [`crate::core`]. Sources never see a view.
 
 pub mod bpf;
+pub mod features;
 pub mod netns;
 pub mod procfs;
 pub mod sockdiag;
