@@ -93,9 +93,9 @@ impl Table {
             return self.bear(record, old, new);
         }
         if let Some(id) = known {
-            if self.slots.get(id).state != old {
+            if self.slots.get(id).state != old.folded() {
                 self.totals.count_drift(Drift::State);
-                self.slots.enter(id, old, record.time_ns);
+                self.slots.enter(id, old.folded(), record.time_ns);
                 self.slots.get_mut(id).age_is_lower_bound = true;
             }
             return id;
@@ -136,9 +136,9 @@ impl Table {
             self.by_cookie.remove(&record.cookie);
             self.by_sock.insert(record.sock, id);
             self.slots.get_mut(id).sock = record.sock;
-            if self.slots.get(id).state != old {
+            if self.slots.get(id).state != old.folded() {
                 self.totals.count_drift(Drift::State);
-                self.slots.enter(id, old, record.time_ns);
+                self.slots.enter(id, old.folded(), record.time_ns);
                 self.slots.get_mut(id).age_is_lower_bound = true;
             }
             return id;

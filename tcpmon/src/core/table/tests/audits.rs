@@ -1,0 +1,268 @@
+//! The table against dumps.
+
+use super::*;
+use crate::core::table::Drift;
+
+fn drift(table: &Table, kind: Drift) -> u64 {
+    table.totals().drift[kind as usize]
+}
+
+#[test]
+fn the_first_audit_seeds_without_counting_drift_and_ages_are_lower_bounds() {
+    let mut table = Table::new();
+    let mut idle = row(1, State::CloseWait, 80, 40000);
+    idle.last_ack_ms = Some(9000);
+    let listener = row(2, State::Listen, 80, 0);
+    audit(&mut table, 100 * SECOND, StateSet::LIVE, &[idle, listener]);
+    assert_eq!(table.totals().drift, [0; 4]);
+    let all = rows(&table, 101 * SECOND);
+    assert_eq!(
+        (all[0].state.as_str(), all[0].age_seconds),
+        ("CLOSE_WAIT", 10.0)
+    );
+    assert!(all.iter().all(|socket| socket.age_is_lower_bound));
+    assert_eq!(all[0].accepted, Some(true));
+}
+
+#[test]
+fn a_seeded_socket_is_continued_by_the_stream_not_doubled() {
+    let mut table = Table::new();
+    audit(
+        &mut table,
+        SECOND,
+        StateSet::LIVE,
+        &[row(7, State::Established, 40000, 80)],
+    );
+    let socket = Speaker::new(100, 7, 40000, 80);
+    socket.says(&mut table, 2 * SECOND, State::Established, State::CloseWait);
+    assert_eq!(table.len(), 1);
+    let all = rows(&table, 3 * SECOND);
+    assert_eq!(
+        (all[0].age_seconds, all[0].age_is_lower_bound),
+        (1.0, false)
+    );
+    assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
+fn a_time_wait_row_tells_its_age_by_its_timer() {
+    let mut table = Table::new();
+    audit(
+        &mut table,
+        100 * SECOND,
+        StateSet::LIVE,
+        &[minisock(7, State::TimeWait, 45_000)],
+    );
+    let socket = &rows(&table, 100 * SECOND)[0];
+    assert_eq!(
+        (socket.age_seconds, socket.age_is_lower_bound),
+        (15.0, false)
+    );
+    assert_eq!(socket.remaining_seconds, Some(45.0));
+}
+
+#[test]
+fn a_missed_socket_is_added_and_counted_and_a_vanished_one_removed_and_counted() {
+    let mut table = Table::new();
+    audit(
+        &mut table,
+        SECOND,
+        StateSet::LIVE,
+        &[row(1, State::Established, 1, 80)],
+    );
+    audit(
+        &mut table,
+        2 * SECOND,
+        StateSet::LIVE,
+        &[row(2, State::Established, 2, 80)],
+    );
+    assert_eq!(rows(&table, 3 * SECOND)[0].cookie, Some(2));
+    assert_eq!(table.len(), 1);
+    assert_eq!(
+        (drift(&table, Drift::Missed), drift(&table, Drift::Vanished)),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_wrong_state_is_repaired_and_its_age_a_lower_bound() {
+    let mut table = Table::new();
+    let socket = Speaker::new(100, 7, 40000, 80);
+    socket.says(&mut table, SECOND, State::SynSent, State::Established);
+    audit(
+        &mut table,
+        5 * SECOND,
+        StateSet::LIVE,
+        &[row(7, State::CloseWait, 40000, 80)],
+    );
+    let all = rows(&table, 5 * SECOND);
+    assert_eq!((all.len(), all[0].state.as_str()), (1, "CLOSE_WAIT"));
+    assert!(all[0].age_is_lower_bound);
+    assert_eq!(drift(&table, Drift::State), 1);
+}
+
+#[test]
+fn a_socket_that_moved_during_the_dump_is_left_alone() {
+    let mut table = Table::new();
+    let socket = Speaker::new(100, 7, 40000, 80);
+    socket.says(&mut table, SECOND, State::SynSent, State::Established);
+    table.begin_audit(StateSet::LIVE);
+    // The dump began at 2 s and saw ESTABLISHED; the record of 3 s is applied before the row.
+    socket.says(&mut table, 3 * SECOND, State::Established, State::CloseWait);
+    let time = DumpTime {
+        started_ns: 2 * SECOND,
+        read_ns: 3 * SECOND,
+    };
+    table.audit_rows(NETNS, time, &mut [row(7, State::Established, 40000, 80)]);
+    table.audit_namespace_done(NETNS, 2 * SECOND);
+    table.end_audit(4 * SECOND, true);
+    assert_eq!(table.in_state(State::CloseWait), 1);
+    assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
+fn a_socket_that_ended_during_the_dump_is_not_raised_from_the_dead() {
+    let mut table = Table::new();
+    let socket = Speaker::new(100, 7, 40000, 80);
+    socket.says(&mut table, SECOND, State::SynSent, State::Established);
+    table.begin_audit(StateSet::LIVE);
+    socket
+        .ending(104, 0)
+        .says(&mut table, 3 * SECOND, State::Established, State::Close);
+    let time = DumpTime {
+        started_ns: 2 * SECOND,
+        read_ns: 3 * SECOND,
+    };
+    table.audit_rows(NETNS, time, &mut [row(7, State::Established, 40000, 80)]);
+    table.audit_namespace_done(NETNS, 2 * SECOND);
+    table.end_audit(4 * SECOND, true);
+    assert!(table.is_empty());
+    assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
+fn a_socket_born_during_the_dump_is_neither_missed_nor_vanished() {
+    let mut table = Table::new();
+    audit(&mut table, SECOND, StateSet::LIVE, &[]);
+    table.begin_audit(StateSet::LIVE);
+    let early = Speaker::new(100, 7, 40000, 80);
+    early.says(&mut table, 3 * SECOND, State::Close, State::SynSent);
+    let time = DumpTime {
+        started_ns: 2 * SECOND,
+        read_ns: 3 * SECOND,
+    };
+    table.audit_rows(NETNS, time, &mut [row(7, State::SynSent, 40000, 80)]);
+    let late = Speaker::new(200, 8, 40001, 80);
+    late.says(&mut table, 3 * SECOND + 1, State::Close, State::SynSent);
+    table.audit_namespace_done(NETNS, 2 * SECOND);
+    table.end_audit(4 * SECOND, true);
+    assert_eq!(table.len(), 2);
+    assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
+fn the_silent_edge_from_fin_wait2_to_time_wait_is_found_and_is_no_drift() {
+    let mut table = Table::new();
+    let socket = Speaker::new(100, 7, 40000, 80);
+    socket.says(&mut table, SECOND, State::FinWait1, State::FinWait2);
+    socket
+        .flags(0)
+        .says(&mut table, SECOND, State::FinWait2, State::Close);
+    assert_eq!(table.in_state(State::FinWait2), 1);
+    let rows_now = [minisock(7, State::TimeWait, 58_000)];
+    audit(&mut table, 5 * SECOND, StateSet::MINISOCKS, &rows_now);
+    assert_eq!(
+        (
+            table.in_state(State::FinWait2),
+            table.in_state(State::TimeWait)
+        ),
+        (0, 1)
+    );
+    assert_eq!(rows(&table, 5 * SECOND)[0].age_seconds, 2.0);
+    assert_eq!(table.totals().drift, [0; 4]);
+    assert_eq!(
+        table.totals().silent[State::FinWait2 as usize][State::TimeWait as usize],
+        1
+    );
+    // It expires: seen absent, again no drift.
+    audit(&mut table, 64 * SECOND, StateSet::MINISOCKS, &[]);
+    assert!(table.is_empty());
+    assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
+fn an_audit_of_minisocks_leaves_other_states_alone() {
+    let mut table = Table::new();
+    audit(
+        &mut table,
+        SECOND,
+        StateSet::LIVE,
+        &[row(1, State::Established, 1, 80)],
+    );
+    // A full FIN_WAIT2 socket the audit's index does not know: the stream is on its way.
+    let held = row(9, State::FinWait2, 9, 80);
+    audit(&mut table, 2 * SECOND, StateSet::MINISOCKS, &[held]);
+    assert_eq!((table.len(), table.in_state(State::Established)), (1, 1));
+    assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
+fn a_request_becomes_its_child_and_is_not_counted_twice() {
+    let mut table = Table::new();
+    let request = DumpRow {
+        kind: Kind::Request,
+        inode: 0,
+        ..row(7, State::SynRecv, 80, 40000)
+    };
+    audit(&mut table, SECOND, StateSet::LIVE, &[request]);
+    assert_eq!(table.in_state(State::SynRecv), 1);
+    let child = Speaker::new(100, 7, 80, 40000).flags(0);
+    child.says(&mut table, 2 * SECOND, State::Listen, State::SynRecv);
+    child.says(&mut table, 2 * SECOND, State::SynRecv, State::Established);
+    assert_eq!((table.len(), table.in_state(State::Established)), (1, 1));
+}
+
+#[test]
+fn sockets_without_cookie_are_joined_by_their_addresses() {
+    let mut table = Table::new();
+    let mut speaker = Speaker::new(100, 0, 40000, 80);
+    speaker.record.netns_cookie = 0;
+    speaker.record.netns_inode = 0;
+    speaker.says(&mut table, SECOND, State::SynSent, State::Established);
+    audit(
+        &mut table,
+        2 * SECOND,
+        StateSet::LIVE,
+        &[row(7, State::Established, 40000, 80)],
+    );
+    let all = rows(&table, 3 * SECOND);
+    assert_eq!(all.len(), 1);
+    assert_eq!((all[0].cookie, all[0].netns), (Some(7), Some(NETNS.inode)));
+    assert_eq!(
+        (all[0].age_seconds, all[0].age_is_lower_bound),
+        (2.0, false)
+    );
+}
+
+#[test]
+fn a_reconnected_socket_and_the_minisock_it_left_are_two() {
+    let mut table = Table::new();
+    let socket = Speaker::new(100, 7, 40000, 80);
+    socket
+        .flags(flag::FIN_SEEN)
+        .says(&mut table, SECOND, State::FinWait2, State::Close);
+    socket.says(&mut table, 2 * SECOND, State::Close, State::SynSent);
+    let both = [
+        minisock(7, State::TimeWait, 59_000),
+        row(7, State::SynSent, 40000, 80),
+    ];
+    audit(&mut table, 3 * SECOND, StateSet::LIVE, &both);
+    assert_eq!(
+        (
+            table.in_state(State::TimeWait),
+            table.in_state(State::SynSent)
+        ),
+        (1, 1)
+    );
+    assert_eq!(table.totals().drift, [0; 4]);
+}

@@ -1,0 +1,127 @@
+//! Whatever the sources say, in whatever order: the table stays in one piece.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Fact {
+    Record {
+        sock: u64,
+        old: u8,
+        new: u8,
+        flags: u8,
+        error: u16,
+    },
+    Audit {
+        states: bool,
+        rows: Vec<(u64, u8, bool)>,
+    },
+    Holders {
+        sock: u64,
+        pid: u32,
+    },
+    Expire,
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        8 => (1u64..6, 0u8..14, 0u8..14, any::<u8>(), prop_oneof![Just(0u16), Just(104)]).prop_map(
+            |(sock, old, new, flags, error)| Fact::Record { sock, old, new, flags, error }
+        ),
+        1 => (any::<bool>(), prop::collection::vec((1u64..6, 1u8..13, any::<bool>()), 0..6))
+            .prop_map(|(states, rows)| Fact::Audit { states, rows }),
+        1 => (1u64..6, 1u32..4).prop_map(|(sock, pid)| Fact::Holders { sock, pid }),
+        1 => Just(Fact::Expire),
+    ]
+}
+
+fn apply(table: &mut Table, time_ns: u64, fact: Fact) {
+    match fact {
+        Fact::Record {
+            sock,
+            old,
+            new,
+            flags,
+            error,
+        } => {
+            let record = Record {
+                time_ns,
+                old_state: old,
+                new_state: new,
+                flags,
+                error,
+                pid: u32::from(flags),
+                ..Speaker::new(sock, sock * 10, sock as u16, 80).record
+            };
+            table.apply(&record);
+        }
+        Fact::Audit { states, rows } => {
+            let states = if states {
+                StateSet::LIVE
+            } else {
+                StateSet::MINISOCKS
+            };
+            let rows: Vec<DumpRow> = rows
+                .into_iter()
+                .filter_map(|(sock, state, mini)| {
+                    let state = State::from_kernel(i64::from(state))?;
+                    Some(
+                        if mini && matches!(state, State::TimeWait | State::FinWait2) {
+                            minisock(sock * 10, state, 30_000)
+                        } else {
+                            row(sock * 10, state, sock as u16, 80)
+                        },
+                    )
+                })
+                .filter(|row| states.contains(row.state) && row.state != State::Close)
+                .collect();
+            audit(table, time_ns, states, &rows);
+        }
+        Fact::Holders { sock, pid } => table.set_holders(
+            time_ns,
+            &[crate::core::facts::HolderFact {
+                sock,
+                cookie: sock * 10,
+                inode: 0,
+                pid,
+                fd: 3,
+                comm: *b"holder\0\0\0\0\0\0\0\0\0\0",
+            }],
+        ),
+        Fact::Expire => {
+            table.expire(time_ns, 100);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn counts_indexes_and_references_agree_after_any_facts(
+        facts in prop::collection::vec(fact(), 0..150)
+    ) {
+        let mut table = Table::new();
+        for (index, fact) in facts.into_iter().enumerate() {
+            apply(&mut table, index as u64 * 10 * SECOND, fact);
+        }
+        let in_lists: u64 = State::RFC.into_iter().map(|state| table.in_state(state)).sum();
+        prop_assert_eq!(in_lists, table.len() as u64);
+        prop_assert_eq!(rows(&table, u64::MAX / 2).len(), table.len());
+        let in_namespaces: u64 = table.namespaces.occupied().map(|netns| netns.sockets).sum();
+        prop_assert_eq!(in_namespaces, table.len() as u64);
+        let minisocks: u64 = table.namespaces.occupied().map(|netns| netns.minisocks).sum();
+        let counted = table.slots.ids().filter(|id| table.slots.get(*id).kind == Kind::Minisock);
+        prop_assert_eq!(minisocks, counted.count() as u64);
+        for (sock, id) in &table.by_sock {
+            prop_assert!(table.slots.is_alive(*id));
+            prop_assert_eq!(table.slots.get(*id).sock, *sock);
+        }
+        for (cookie, id) in &table.by_cookie {
+            prop_assert!(table.slots.is_alive(*id));
+            prop_assert_eq!(table.slots.get(*id).cookie, *cookie);
+        }
+        let owned = table.slots.ids().filter(|id| table.slots.get(*id).owner.is_some()).count();
+        prop_assert!(table.processes() <= owned);
+        prop_assert_eq!(table.processes() == 0, owned == 0);
+    }
+}

@@ -1,0 +1,185 @@
+//! Whose socket it is, and how that is known.
+
+use rustc_hash::FxHashMap;
+
+use super::*;
+use crate::core::facts::HolderFact;
+use crate::core::query::OwnerSource;
+
+fn holder(sock: u64, cookie: u64, pid: u32, fd: u32, name: &str) -> HolderFact {
+    let mut comm = [0; 16];
+    comm[..name.len()].copy_from_slice(name.as_bytes());
+    HolderFact {
+        sock,
+        cookie,
+        inode: 0,
+        pid,
+        fd,
+        comm,
+    }
+}
+
+fn listener(table: &mut Table, sock: u64, pid: u32, name: &str) {
+    Speaker::new(sock, sock, 80, 0)
+        .by(pid, name)
+        .says(table, 1, State::Close, State::Listen);
+}
+
+fn child(table: &mut Table, sock: u64) {
+    let child = Speaker::new(sock, sock, 80, 40000 + sock as u16).flags(0);
+    child.says(table, 2, State::Listen, State::SynRecv);
+    child.says(table, 3, State::SynRecv, State::Established);
+}
+
+#[test]
+fn a_child_has_its_listeners_process_until_it_is_seen_in_a_table() {
+    let mut table = Table::new();
+    listener(&mut table, 1, 10, "server");
+    child(&mut table, 2);
+    let of_child = |table: &Table| {
+        let all = rows(table, 9);
+        let row = all
+            .into_iter()
+            .find(|row| row.remote_port != 0)
+            .expect("the child");
+        (row.process, row.pid, row.fd, row.owner_source, row.accepted)
+    };
+    let assumed = (
+        Some("server".into()),
+        Some(10),
+        None,
+        Some(OwnerSource::Listener),
+        Some(false),
+    );
+    assert_eq!(of_child(&table), assumed);
+    assert!(table.wants_holders());
+    table.set_holders(
+        5,
+        &[holder(2, 2, 11, 8, "worker"), holder(1, 1, 10, 3, "server")],
+    );
+    let seen = (
+        Some("worker".into()),
+        Some(11),
+        Some(8),
+        Some(OwnerSource::FdTable),
+        Some(true),
+    );
+    assert_eq!(of_child(&table), seen);
+    assert!(!table.wants_holders());
+}
+
+#[test]
+fn listeners_of_two_processes_on_one_port_leave_the_child_unknown() {
+    let mut table = Table::new();
+    listener(&mut table, 1, 10, "one");
+    listener(&mut table, 2, 11, "two");
+    child(&mut table, 3);
+    let all = rows(&table, 9);
+    let child = all
+        .iter()
+        .find(|row| row.remote_port != 0)
+        .expect("the child");
+    assert_eq!((child.pid, child.owner_source), (None, None));
+}
+
+#[test]
+fn the_peer_that_runs_on_the_processor_is_not_blamed() {
+    let mut table = Table::new();
+    listener(&mut table, 1, 10, "server");
+    child(&mut table, 2);
+    // On loopback the FIN is processed while the client runs: the record has no pid.
+    Speaker::new(2, 2, 80, 40002).flags(0).says(
+        &mut table,
+        4,
+        State::Established,
+        State::CloseWait,
+    );
+    let all = rows(&table, 9);
+    let leak = all
+        .iter()
+        .find(|row| row.state == "CLOSE_WAIT")
+        .expect("the leak");
+    assert_eq!(leak.process.as_deref(), Some("server"));
+}
+
+#[test]
+fn the_closer_is_the_owner_of_what_is_left() {
+    let mut table = Table::new();
+    let socket = Speaker::new(1, 1, 40000, 80);
+    socket
+        .by(10, "maker")
+        .says(&mut table, 1, State::Close, State::SynSent);
+    socket.says(&mut table, 2, State::SynSent, State::Established);
+    table.set_holders(3, &[holder(1, 1, 10, 5, "maker")]);
+    socket
+        .by(11, "taker")
+        .ending(0, 3)
+        .says(&mut table, 4, State::Established, State::FinWait1);
+    let row = &rows(&table, 5)[0];
+    assert_eq!((row.process.as_deref(), row.fd), (Some("taker"), None));
+    assert_eq!(row.owner_source, Some(OwnerSource::Close));
+    // A scan that began before the close saw the descriptor of a socket nobody holds any more.
+    table.set_holders(3, &[holder(1, 1, 10, 5, "maker")]);
+    assert_eq!(rows(&table, 5)[0].process.as_deref(), Some("taker"));
+}
+
+#[test]
+fn half_closing_does_not_change_the_holder() {
+    let mut table = Table::new();
+    let socket = Speaker::new(1, 1, 40000, 80);
+    socket
+        .by(10, "maker")
+        .says(&mut table, 1, State::Close, State::SynSent);
+    table.set_holders(2, &[holder(1, 1, 10, 5, "maker")]);
+    socket
+        .by(10, "maker")
+        .ending(0, 2)
+        .says(&mut table, 4, State::Established, State::FinWait1);
+    let row = &rows(&table, 5)[0];
+    assert_eq!(
+        (row.fd, row.owner_source),
+        (Some(5), Some(OwnerSource::FdTable))
+    );
+}
+
+#[test]
+fn a_reused_address_with_another_cookie_is_not_confirmed_by_an_old_scan() {
+    let mut table = Table::new();
+    Speaker::new(1, 9, 40000, 80)
+        .by(20, "new")
+        .says(&mut table, 5, State::Close, State::SynSent);
+    table.set_holders(3, &[holder(1, 1, 10, 5, "old")]);
+    assert_eq!(rows(&table, 6)[0].process.as_deref(), Some("new"));
+}
+
+#[test]
+fn processes_are_forgotten_with_their_sockets() {
+    let mut table = Table::new();
+    for pid in 1..=100 {
+        let socket = Speaker::new(1, u64::from(pid), 40000, 80);
+        socket
+            .by(pid, "many")
+            .says(&mut table, 1, State::Close, State::SynSent);
+        socket
+            .ending(111, 0)
+            .says(&mut table, 2, State::SynSent, State::Close);
+    }
+    assert_eq!(table.processes(), 0);
+}
+
+#[test]
+fn control_groups_are_asked_for_once_and_give_unit_and_container() {
+    let mut table = Table::new();
+    let mut socket = Speaker::new(1, 1, 40000, 80);
+    socket.record.cgroup_id = 77;
+    socket.says(&mut table, 1, State::Close, State::SynSent);
+    assert!(table.wants_cgroups());
+    let path = "/system.slice/nginx.service".to_string();
+    table.name_cgroups(&FxHashMap::from_iter([(77, path.clone())]));
+    assert!(!table.wants_cgroups());
+    let row = &rows(&table, 2)[0];
+    assert_eq!(
+        (row.cgroup.as_ref(), row.unit.as_deref()),
+        (Some(&path), Some("nginx.service"))
+    );
+}
