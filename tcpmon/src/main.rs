@@ -1,3 +1,5 @@
 //! The `tcpmon` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tcpmon::cli::main(std::env::args_os())
+}

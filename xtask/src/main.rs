@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod apt;
+mod bench;
 mod ebpf_toolchain;
+mod load;
 mod run;
 mod setup;
 mod sh;
@@ -32,6 +34,8 @@ enum Command {
     Run(run::Args),
     Test(test::Args),
     Tidy(tidy::Args),
+    Bench(bench::Args),
+    Load(load::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Load(args) => load::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -82,7 +82,7 @@ pub struct Agent {
     started_ns: u64,
 }
 
-/// Runs until `stop` resolves; then drains what is in the ring.
+/// Runs until `stop` resolves; then detaches and drains what is in the ring.
 ///
 /// # Errors
 ///
@@ -132,7 +132,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
             }
         }
     }
-    agent.drain_to(u64::MAX);
+    agent.finish();
     Ok(())
 }
 
@@ -216,6 +216,14 @@ impl Agent {
     /// nothing older. Ends, because the ring is bounded and time is not.
     fn drain_to(&mut self, moment_ns: u64) {
         while self.drain() && clock::boottime_ns() < moment_ns.saturating_add(nanoseconds(POLL)) {}
+    }
+
+    /// Detaches first, so that the drain ends however busy the machine is.
+    fn finish(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.detach();
+        }
+        while self.drain() {}
     }
 
     fn once_a_second(&mut self) {

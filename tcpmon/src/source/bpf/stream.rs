@@ -24,7 +24,7 @@ pub struct Stream {
     delivered: u64,
     undecodable: u64,
     // The programs and links live as long as this does.
-    ebpf: aya::Ebpf,
+    ebpf: Option<aya::Ebpf>,
 }
 
 /// What one drain found.
@@ -60,7 +60,7 @@ impl Stream {
             program,
             delivered: 0,
             undecodable: 0,
-            ebpf,
+            ebpf: Some(ebpf),
         })
     }
 
@@ -95,6 +95,12 @@ impl Stream {
     /// The process has no free file descriptor.
     pub fn readiness(&self) -> io::Result<OwnedFd> {
         self.ring.as_fd().try_clone_to_owned()
+    }
+
+    /// Detaches the program: no record comes any more. Those in the ring can still be drained, and
+    /// the counters read.
+    pub fn detach(&mut self) {
+        self.ebpf = None;
     }
 
     /// Hands on at most `budget` records, each out of the ring before the next is read.
@@ -145,9 +151,10 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// `/proc` is not mounted.
+    /// `/proc` is not mounted, or the program is detached.
     pub fn program_stats(&self) -> anyhow::Result<ProgramStats> {
-        let fd = match self.ebpf.program(self.program) {
+        let ebpf = self.ebpf.as_ref().context("the program is detached")?;
+        let fd = match ebpf.program(self.program) {
             Some(Program::BtfTracePoint(program)) => program.fd()?,
             Some(Program::TracePoint(program)) => program.fd()?,
             _ => anyhow::bail!("the program is not loaded"),

@@ -1,0 +1,125 @@
+//! Decoding and applying records, and the memory of a socket. Prints `name: value` lines.
+
+use std::time::Instant;
+
+use tcpmon::core::query::SocketsQuestion;
+use tcpmon::core::table::Table;
+use tcpmon_common::record::{RECORD_SIZE, flag};
+use tcpmon_common::{Record, State};
+
+const CONNECTIONS: u64 = 200_000;
+const SOCKETS: u64 = 500_000;
+const RUNS: usize = 7;
+
+fn main() {
+    let stream = connections(CONNECTIONS);
+    let events = (stream.len() / RECORD_SIZE) as f64;
+    let seconds = best(|| {
+        let mut table = Table::new();
+        for bytes in stream.chunks_exact(RECORD_SIZE) {
+            if let Some(record) = Record::from_bytes(bytes) {
+                table.apply(&record);
+            }
+        }
+        assert_eq!(table.in_state(State::TimeWait), CONNECTIONS);
+    });
+    println!(
+        "decode and apply: {:.0} ns per transition, {:.1} million/s",
+        seconds * 1e9 / events,
+        events / seconds / 1e6
+    );
+
+    let table = established(SOCKETS);
+    println!(
+        "memory: {:.0} bytes per tracked socket",
+        table.bytes() as f64 / SOCKETS as f64
+    );
+    let question = SocketsQuestion {
+        limit: Some(50),
+        ..SocketsQuestion::default()
+    };
+    let seconds = best(|| {
+        assert_eq!(table.sockets(&question, 1).sockets.len(), 50);
+    });
+    println!("50 oldest of {SOCKETS}: {:.1} µs", seconds * 1e6);
+}
+
+/// The best of some runs: what the code costs when nothing disturbs it.
+fn best(mut work: impl FnMut()) -> f64 {
+    (0..RUNS)
+        .map(|_| {
+            #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Both ends of connections opened and closed one after the other, as the ring holds them.
+fn connections(count: u64) -> Vec<u8> {
+    use State::{Close, CloseWait, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent};
+    let mut out = Vec::new();
+    let mut time_ns = 0;
+    for connection in 0..count {
+        // The kernel reuses addresses at once; a few hundred serve any number of connections.
+        let client = end(1 + connection % 128, connection * 2 + 2, 40_000, 80);
+        let server = end(1000 + connection % 128, connection * 2 + 3, 80, 40_000);
+        for (socket, old, new, flags) in [
+            (&client, Close, SynSent, flag::TASK | flag::HAS_SOCKET),
+            (&client, SynSent, Established, flag::HAS_SOCKET),
+            (&server, State::Listen, SynRecv, 0),
+            (&server, SynRecv, Established, 0),
+            (&client, Established, FinWait1, flag::TASK | flag::HAS_SOCKET),
+            (&server, Established, CloseWait, flag::HAS_SOCKET),
+            (&client, FinWait1, FinWait2, flag::ORPHAN),
+            (&server, CloseWait, LastAck, flag::TASK | flag::HAS_SOCKET),
+            (&client, FinWait2, Close, flag::ORPHAN | flag::FIN_SEEN),
+            (&server, LastAck, Close, flag::ORPHAN),
+        ] {
+            time_ns += 1_000;
+            let record = Record {
+                time_ns,
+                old_state: old.number(),
+                new_state: new.number(),
+                flags,
+                shutdown: 3,
+                pid: if flags & flag::TASK == 0 { 0 } else { 42 },
+                ..*socket
+            };
+            out.extend_from_slice(&record.to_bytes());
+        }
+    }
+    out
+}
+
+fn end(sock: u64, cookie: u64, local_port: u16, remote_port: u16) -> Record {
+    Record {
+        sock,
+        cookie,
+        netns_cookie: 1,
+        netns_inode: 4_026_531_840,
+        family: 2,
+        local_port,
+        remote_port,
+        local_address: [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        remote_address: [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ..Record::EMPTY
+    }
+}
+
+fn established(count: u64) -> Table {
+    let mut table = Table::new();
+    for index in 0..count {
+        let socket = end(index + 1, index + 1, (index % 60_000) as u16 + 1, 80);
+        for (old, new) in [(State::Close, State::SynSent), (State::SynSent, State::Established)] {
+            table.apply(&Record {
+                time_ns: index,
+                old_state: old.number(),
+                new_state: new.number(),
+                ..socket
+            });
+        }
+    }
+    table
+}

@@ -1,0 +1,132 @@
+//! `tcpmon top`: the live view, or the same as text.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+
+use super::connect::{self, Agent, ConnectArgs};
+use super::output;
+use crate::core::query::SocketsQuestion;
+use crate::view::environment::ColorChoice;
+use crate::view::print::{self, OutputFormat};
+use crate::view::tui::{self, ActiveFilter, Feed, Snapshot, TopOptions};
+
+/// Rows of sockets in batch output, as many as a screen shows.
+const BATCH_ROWS: usize = 20;
+
+/// Flags of `tcpmon top`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Which sockets, as in `tcpmon ls`
+    filter: Vec<String>,
+    /// Print text instead of the live view; the default without a terminal
+    #[arg(short, long)]
+    batch: bool,
+    /// Stop after so many pictures (with --batch) [default: 1 without a terminal, else no end]
+    #[arg(short = 'n', long, value_name = "N")]
+    count: Option<u64>,
+    /// Time between two pictures
+    #[arg(short = 'd', long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
+    interval: Duration,
+    /// When to use colour; NO_COLOR is respected
+    #[arg(long, value_enum, default_value_t)]
+    color: ColorChoice,
+    /// Take the mouse for scrolling; selecting text then needs Shift
+    #[arg(long)]
+    mouse: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().and_then(|number| {
+        Duration::try_from_secs_f64(number).ok()
+    });
+    let duration = seconds.or_else(|| humantime::parse_duration(text).ok());
+    let range = Duration::from_millis(100)..=Duration::from_secs(3600);
+    duration
+        .filter(|duration| range.contains(duration))
+        .ok_or_else(|| "write 1s, 500ms or 2.5; from 100ms to 1h".into())
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let filter: ActiveFilter = output::filter(&args.filter)?;
+    let is_terminal = io::stdout().is_terminal();
+    let found = args.connect.find()?;
+    connect::runtime()?.block_on(async {
+        let agent = Arc::new(found.start().await?);
+        let outcome = if args.batch || !is_terminal {
+            let count = args.count.or((!is_terminal && !args.batch).then_some(1));
+            batch(&agent, &args, count).await
+        } else {
+            let options = TopOptions {
+                interval: args.interval,
+                filter,
+                color: output::color(args.color),
+                charset: output::charset(),
+                mouse: args.mouse,
+            };
+            tui::run(AgentFeed(Arc::clone(&agent)), options).await
+        };
+        if let Some(agent) = Arc::into_inner(agent) {
+            agent.stop().await?;
+        }
+        outcome
+    })
+}
+
+struct AgentFeed(Arc<Agent>);
+
+impl Feed for AgentFeed {
+    async fn fetch(&mut self, question: SocketsQuestion) -> Result<Snapshot, String> {
+        let fetch = async {
+            anyhow::Ok(Snapshot {
+                summary: self.0.summary().await?,
+                sockets: self.0.sockets(&question).await?,
+            })
+        };
+        fetch.await.map_err(|error| format!("{error:#}"))
+    }
+}
+
+async fn batch(agent: &Agent, args: &Args, count: Option<u64>) -> anyhow::Result<()> {
+    let question = SocketsQuestion {
+        filter: output::filter(&args.filter)?,
+        limit: Some(BATCH_ROWS),
+        ..SocketsQuestion::default()
+    };
+    let mut left = count.unwrap_or(u64::MAX);
+    loop {
+        let (summary, sockets) = (agent.summary().await?, agent.sockets(&question).await?);
+        {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            print::summary(&mut out, &summary, OutputFormat::Table, output::charset())?;
+            writeln!(out)?;
+            print::sockets(&mut out, &sockets, OutputFormat::Table, output::charset())?;
+            out.flush()?;
+        }
+        left -= 1;
+        if left == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(args.interval).await;
+        writeln!(io::stdout())?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_seconds_or_a_duration() {
+        assert_eq!(interval("2"), Ok(Duration::from_secs(2)));
+        assert_eq!(interval("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(interval("1m"), Ok(Duration::from_secs(60)));
+        for text in ["0", "-1", "nan", "1e99", "soon", "2h"] {
+            assert!(interval(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `cargo xtask bench`: what tcpmon costs, as ratios measured side by side in one run.
+
+mod agent;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+
+use self::agent::Agent;
+use self::report::{Report, median};
+use crate::setup;
+use crate::sh::{cargo, sh, target_dir};
+
+/// Measure the kernel program, the agent and the table, and write docs/benchmarks.md
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Pairs of runs with and without the agent
+    #[arg(long, default_value_t = 5)]
+    pairs: usize,
+    /// Connections of each of the two workers in one run
+    #[arg(long, default_value_t = 100_000)]
+    connections: u64,
+    /// Print the table only
+    #[arg(long)]
+    no_write: bool,
+}
+
+/// Runs `cargo xtask bench`.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    setup::kernel_side()?;
+    cargo(&["build", "--release", "--locked", "--package", "tcpmon"]).run()?;
+    let mut report = Report::default();
+    table(&mut report)?;
+    kernel_program(&mut report, args.connections)?;
+    connection_rate(&mut report, args)?;
+    report.print();
+    if !args.no_write {
+        report.write()?;
+    }
+    Ok(())
+}
+
+/// Decoding and applying records, and the memory of a socket: no kernel needed.
+fn table(report: &mut Report) -> Result<()> {
+    let words = [
+        "bench",
+        "--locked",
+        "--quiet",
+        "--package",
+        "tcpmon",
+        "--bench",
+        "table",
+    ];
+    let output = cargo(&words)
+        .stdout()
+        .context("`cargo bench --bench table` failed")?;
+    for line in output.lines() {
+        let Some((name, value)) = line.split_once(": ") else {
+            continue;
+        };
+        report.add(name, value, "");
+    }
+    Ok(())
+}
+
+/// Nanoseconds per run of the program, by the kernel's own statistics, with the agent consuming.
+fn kernel_program(report: &mut Report, connections: u64) -> Result<()> {
+    let statistics = Statistics::enable()?;
+    for (name, load) in [
+        ("kernel program, connections", churn(connections)),
+        ("kernel program, listen() alone", vec!["tight".into()]),
+    ] {
+        let agent = Agent::start()?;
+        let before = agent.metrics()?;
+        in_namespace(&load)?;
+        let after = agent.settled(&before)?;
+        agent.stop()?;
+        let runs = after.grew(&before, "tcpmon_program_runs_total");
+        let seconds = after.grew(&before, "tcpmon_program_run_seconds_total");
+        if runs == 0.0 {
+            bail!("the kernel counted no run of the program: is kernel.bpf_stats_enabled 1?");
+        }
+        report.add(
+            name,
+            &format!("{:.0} ns per transition", seconds * 1e9 / runs),
+            &format!("{runs:.0} runs; about 50 ns of it are the statistics themselves"),
+        );
+    }
+    drop(statistics);
+    Ok(())
+}
+
+/// Connections per second with and without tcpmon, in turn, and what the agent used meanwhile.
+fn connection_rate(report: &mut Report, args: &Args) -> Result<()> {
+    let load = churn(args.connections);
+    in_namespace(&load)?; // warm up
+    let (mut without, mut with, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut cpu, mut lost, mut transitions) = (0.0, 0.0, 0.0);
+    for pair in 0..args.pairs {
+        // The order alternates: a machine that gets slower must not favour one side.
+        let mut bare = None;
+        if pair % 2 == 0 {
+            bare = Some(in_namespace(&load)?);
+        }
+        let agent = Agent::start()?;
+        let before = agent.metrics()?;
+        let watched = in_namespace(&load)?;
+        let after = agent.settled(&before)?;
+        agent.stop()?;
+        let bare = match bare {
+            Some(bare) => bare,
+            None => in_namespace(&load)?,
+        };
+        cpu += after.grew(&before, "process_cpu_seconds_total");
+        lost += after.grew(&before, "tcpmon_events_lost_total");
+        transitions += after.grew(&before, "tcpmon_events_total");
+        without.push(bare);
+        with.push(watched);
+        ratios.push(watched / bare);
+    }
+    let runs = format!("{} pairs in turn", args.pairs);
+    report.add(
+        "connections/s without tcpmon",
+        &format!("{:.0}", median(&without)),
+        &runs,
+    );
+    report.add(
+        "connections/s with tcpmon",
+        &format!("{:.0}", median(&with)),
+        &runs,
+    );
+    let spread = format!(
+        "median of the pairs; {:.3} to {:.3}",
+        ratios.iter().copied().fold(f64::INFINITY, f64::min),
+        ratios.iter().copied().fold(0.0, f64::max)
+    );
+    report.add("ratio", &format!("{:.3}", median(&ratios)), &spread);
+    report.add(
+        "agent CPU",
+        &format!("{:.1} ms per 100,000 transitions", cpu * 1e8 / transitions),
+        "everything the agent does, audits of the TIME_WAIT it causes included",
+    );
+    report.add(
+        "events lost",
+        &format!("{lost:.0}"),
+        &format!("of {transitions:.0} at the highest rate both processors make"),
+    );
+    Ok(())
+}
+
+fn churn(connections: u64) -> Vec<String> {
+    let connections = connections.to_string();
+    ["churn", "--workers", "2", "--connections", &connections]
+        .map(Into::into)
+        .into()
+}
+
+/// Runs a load in a network namespace of its own; units per second.
+fn in_namespace(load: &[String]) -> Result<f64> {
+    let itself = std::env::current_exe().context("cannot find this program")?;
+    let script = "ip link set lo up && exec \"$@\"";
+    let output = sh("unshare")
+        .args(["--net", "--", "sh", "-c", script, "sh"])
+        .args([itself.into_os_string(), "load".into()])
+        .args(load)
+        .stdout()
+        .context("the load failed: a namespace of its own needs root, and `ip`")?;
+    let last = output.lines().last().unwrap_or_default();
+    let mut words = last.split(' ').skip(1);
+    let (units, seconds): (f64, f64) = match (words.next(), words.next()) {
+        (Some(units), Some(seconds)) => (units.parse()?, seconds.parse()?),
+        _ => bail!("the load said {last:?}"),
+    };
+    Ok(units / seconds)
+}
+
+/// The kernel's run-time statistics of BPF programs, on while this lives.
+struct Statistics {
+    before: String,
+}
+
+const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
+
+impl Statistics {
+    fn enable() -> Result<Self> {
+        let before =
+            std::fs::read_to_string(STATISTICS).context("the kernel has no BPF statistics")?;
+        std::fs::write(STATISTICS, "1")
+            .with_context(|| format!("cannot write {STATISTICS}: run as root"))?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Statistics {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::write(STATISTICS, &self.before) {
+            eprintln!("cannot restore {STATISTICS}: {error}");
+        }
+    }
+}
+
+/// The binary that is measured.
+fn tcpmon() -> PathBuf {
+    target_dir().join("release/tcpmon")
+}

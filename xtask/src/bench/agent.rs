@@ -1,0 +1,140 @@
+//! An agent under measurement.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+/// A running agent. Killed when dropped.
+pub(super) struct Agent {
+    child: Child,
+    address: String,
+    // The socket's directory lives as long as the agent.
+    _directory: tempfile::TempDir,
+}
+
+/// One scrape: every sample by its name and labels.
+pub(super) struct Metrics(HashMap<String, f64>);
+
+impl Agent {
+    pub(super) fn start() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let mut child = Command::new(super::tcpmon())
+            .arg("agent")
+            .arg("--socket")
+            .arg(directory.path().join("tcpmon.sock"))
+            .args(["--web.listen-address", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the agent")?;
+        let stderr = child.stderr.take().context("the agent has no stderr")?;
+        let mut said = Vec::new();
+        let mut lines = BufReader::new(stderr).lines();
+        let address = loop {
+            let Some(line) = lines.next() else {
+                bail!("the agent ended: {}", said.join("; "));
+            };
+            let line = line?;
+            if let Some((_, rest)) = line.split_once("metrics=http://") {
+                let address = rest.split('/').next().unwrap_or_default();
+                break address.to_owned();
+            }
+            said.push(line);
+        };
+        // The pipe must not fill up: what the agent says from here on is read and forgotten.
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Self {
+            child,
+            address,
+            _directory: directory,
+        })
+    }
+
+    pub(super) fn metrics(&self) -> Result<Metrics> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        )?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let (_, body) = text.split_once("\r\n\r\n").context("no HTTP answer")?;
+        Ok(Metrics::parse(body))
+    }
+
+    /// The metrics once the agent has taken everything that was produced.
+    pub(super) fn settled(&self, before: &Metrics) -> Result<Metrics> {
+        for _ in 0..200 {
+            let metrics = self.metrics()?;
+            let produced = metrics.grew(before, "tcpmon_events_total");
+            let delivered = metrics.grew(before, "tcpmon_events_delivered_total");
+            let lost = metrics.grew(before, "tcpmon_events_lost_total");
+            if delivered + lost >= produced {
+                return Ok(metrics);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("the agent has not caught up within four seconds")
+    }
+
+    pub(super) fn stop(mut self) -> Result<()> {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("the agent ended with {status}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It has ended already unless something went wrong.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Metrics {
+    fn parse(text: &str) -> Self {
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        Self(
+            samples
+                .filter_map(|line| {
+                    let (name, value) = line.rsplit_once(' ')?;
+                    Some((name.to_owned(), value.parse().ok()?))
+                })
+                .collect(),
+        )
+    }
+
+    /// By how much a metric, summed over its labels, has grown.
+    pub(super) fn grew(&self, before: &Self, name: &str) -> f64 {
+        self.sum(name) - before.sum(name)
+    }
+
+    fn sum(&self, name: &str) -> f64 {
+        self.0
+            .iter()
+            .filter(|(sample, _)| sample.split('{').next() == Some(name))
+            .map(|(_, value)| value)
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_summed_and_other_names_left_out() {
+        let before = Metrics::parse("# HELP a b\na{x=\"1\"} 1\na{x=\"2\"} 2\nab 50\n");
+        let after = Metrics::parse("a{x=\"1\"} 4\na{x=\"2\"} 2\nab 50\n");
+        assert_eq!(after.grew(&before, "a"), 3.0);
+    }
+}
