@@ -3,6 +3,7 @@
 //! Everything of aya stays in this folder. What comes out are [`tcpmon_common::Record`]s,
 //! [`tcpmon_common::Counters`] and [`HolderFact`](crate::core::facts::HolderFact)s.
 
+mod btf;
 pub mod canary;
 mod fdinfo;
 pub mod holders;

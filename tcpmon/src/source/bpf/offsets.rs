@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use btf_rs::{Backend, Btf, BtfType, Struct, Type};
+use super::btf::Btf;
 
 /// The kernel's description of its own types.
 pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
@@ -23,6 +22,12 @@ struct Wanted {
     structure: &'static str,
     path: &'static [&'static str],
     need: Need,
+}
+
+impl Wanted {
+    fn offset(&self, btf: &Btf) -> Option<u32> {
+        btf.offset(self.structure, self.path)
+    }
 }
 
 const fn required(
@@ -110,10 +115,10 @@ impl Offsets {
     ///
     /// The file cannot be read, or a field without which nothing works is not in it.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let btf = open(path)?;
+        let btf = Btf::read(path)?;
         let mut found = Vec::with_capacity(WANTED.len());
         for wanted in WANTED {
-            match offset(&btf, wanted) {
+            match wanted.offset(&btf) {
                 Some(bytes) => found.push((wanted.global, bytes)),
                 None if wanted.need == Need::Optional => {}
                 None => anyhow::bail!(
@@ -133,76 +138,12 @@ impl Offsets {
 ///
 /// The BTF at `path` cannot be read.
 pub fn missing_fields(path: &Path) -> anyhow::Result<Vec<String>> {
-    let btf = open(path)?;
+    let btf = Btf::read(path)?;
     Ok(WANTED
         .iter()
-        .filter(|wanted| offset(&btf, wanted).is_none())
+        .filter(|wanted| wanted.offset(&btf).is_none())
         .map(|wanted| format!("{}.{}", wanted.structure, wanted.path.join(".")))
         .collect())
-}
-
-/// Mapping the file is faster than reading all of it: some thirty types of a hundred thousand are
-/// asked for.
-fn open(path: &Path) -> anyhow::Result<Btf> {
-    Btf::from_file_with_backend(path, Backend::Mmap)
-        .or_else(|_| Btf::from_file(path))
-        .with_context(|| format!("cannot read the kernel's types from {}", path.display()))
-}
-
-/// The byte offset of a wanted field; `None` when the kernel has no such field, or keeps it behind
-/// a pointer, or as a bit field.
-fn offset(btf: &Btf, wanted: &Wanted) -> Option<u32> {
-    let structure = btf
-        .resolve_types_by_name(wanted.structure)
-        .ok()?
-        .into_iter()
-        .find_map(|kind| match kind {
-            Type::Struct(structure) => Some(structure),
-            _ => None,
-        })?;
-    let bits = descend(btf, &structure, wanted.path)?;
-    (bits % 8 == 0).then_some(bits / 8)
-}
-
-fn descend(btf: &Btf, structure: &Struct, path: &[&str]) -> Option<u32> {
-    let (name, rest) = path.split_first()?;
-    let (bits, member) = member(btf, structure, name)?;
-    if rest.is_empty() {
-        return Some(bits);
-    }
-    Some(bits + descend(btf, &member?, rest)?)
-}
-
-/// Offset in bits of member `name`, looked for through anonymous structures and unions, and the
-/// member's own structure when it is one.
-fn member(btf: &Btf, structure: &Struct, name: &str) -> Option<(u32, Option<Struct>)> {
-    for member in &structure.members {
-        let own_name = btf.resolve_name(member).unwrap_or_default();
-        if own_name == name {
-            return Some((member.bit_offset(), structure_of(btf, member)));
-        }
-        if own_name.is_empty()
-            && let Some(inner) = structure_of(btf, member)
-            && let Some((bits, found)) = self::member(btf, &inner, name)
-        {
-            return Some((member.bit_offset() + bits, found));
-        }
-    }
-    None
-}
-
-/// The structure or union that is the type of `member`, through typedefs and qualifiers.
-fn structure_of(btf: &Btf, member: &dyn BtfType) -> Option<Struct> {
-    let mut kind = btf.resolve_chained_type(member).ok()?;
-    loop {
-        kind = match kind {
-            Type::Struct(structure) | Type::Union(structure) => return Some(structure),
-            Type::Typedef(inner) => btf.resolve_chained_type(&inner).ok()?,
-            Type::Volatile(inner) => btf.resolve_chained_type(&inner).ok()?,
-            Type::Const(inner) => btf.resolve_chained_type(&inner).ok()?,
-            _ => return None,
-        };
-    }
 }
 
 #[cfg(test)]
