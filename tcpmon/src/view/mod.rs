@@ -3,6 +3,7 @@
 mod attention;
 mod column;
 pub mod environment;
+pub mod export;
 pub mod format;
 pub mod print;
 pub mod tui;
