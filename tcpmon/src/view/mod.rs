@@ -1,5 +1,6 @@
 //! How answers are shown. Views know [`crate::core`] and libraries, never where facts come from.
 
+pub mod api;
 mod attention;
 mod column;
 pub mod environment;
