@@ -1,4 +1,4 @@
-//! What Prometheus scrapes: the metrics.
+//! What Prometheus scrapes: the metrics, and the HTTP side they are served from.
 //!
 //! ```text
 //! Snapshot ──► families (tcp, stream, upkeep, process) ──► Registry ──► text format 0.0.4
@@ -7,6 +7,7 @@
 //! Every label comes from a closed set, so the size of a scrape does not depend on the machine.
 
 mod family;
+pub mod http;
 pub mod metrics;
 mod process;
 mod stream;
