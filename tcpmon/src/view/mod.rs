@@ -1,8 +1,10 @@
 //! How answers are shown. Views know [`crate::core`] and libraries, never where facts come from.
 
+pub mod api;
 mod attention;
 mod column;
 pub mod environment;
+pub mod export;
 pub mod format;
 pub mod print;
 pub mod tui;

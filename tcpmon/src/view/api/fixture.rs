@@ -1,0 +1,36 @@
+//! An owner that knows the answers by heart.
+
+use tokio::sync::mpsc;
+
+use crate::core::query::{EventRow, SocketsQuestion};
+use crate::mailbox::{Letter, Mailbox};
+use crate::view::export;
+use crate::view::fixture;
+
+/// A mailbox whose owner has [`fixture`]s, and has done its first audit or not. A watcher gets one
+/// event and then waits.
+pub(crate) fn owner(is_ready: bool) -> Mailbox {
+    let (mailbox, mut letters) = Mailbox::new();
+    tokio::spawn(async move {
+        let mut watchers: Vec<mpsc::Sender<EventRow>> = Vec::new();
+        while let Some(letter) = letters.recv().await {
+            match letter {
+                Letter::Summary(answer) => drop(answer.send(fixture::summary())),
+                Letter::Sockets(question, answer) => drop(answer.send(sockets(&question))),
+                Letter::Snapshot(answer) => {
+                    drop(answer.send(Box::new(export::fixture::snapshot())));
+                }
+                Letter::Ready(answer) => drop(answer.send(is_ready)),
+                Letter::Watch(_, rows) => {
+                    rows.send(fixture::event()).await.ok();
+                    watchers.push(rows);
+                }
+            }
+        }
+    });
+    mailbox
+}
+
+fn sockets(question: &SocketsQuestion) -> crate::core::query::Sockets {
+    fixture::sockets(fixture::rows(question.limit.unwrap_or(3)))
+}

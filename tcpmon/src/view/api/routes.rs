@@ -1,0 +1,369 @@
+//! Questions as paths, and paths as questions: the one place that server and client share.
+
+use std::fmt;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+use crate::core::filter::{Filter, FilterError};
+use crate::core::query::{SCHEMA, SocketsQuestion, Sort};
+
+const SUMMARY: &str = "/v1/summary";
+const SOCKETS: &str = "/v1/sockets";
+const EVENTS: &str = "/v1/events";
+
+const FILTER: &str = "filter";
+const SORT: &str = "sort";
+const LIMIT: &str = "limit";
+
+/// What can be asked.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// The machine at a glance.
+    Summary,
+    /// Sockets.
+    Sockets(SocketsQuestion),
+    /// Transitions from now on.
+    Events(Filter),
+}
+
+impl Question {
+    /// Path and query of the request that asks this.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self {
+            Self::Summary => SUMMARY.to_owned(),
+            Self::Sockets(question) => {
+                let mut target = Target::new(SOCKETS);
+                target.filter(&question.filter);
+                if question.sort != Sort::default() {
+                    target.add(SORT, sort_name(question.sort));
+                }
+                if let Some(limit) = question.limit {
+                    target.add(LIMIT, &limit.to_string());
+                }
+                target.text
+            }
+            Self::Events(filter) => {
+                let mut target = Target::new(EVENTS);
+                target.filter(filter);
+                target.text
+            }
+        }
+    }
+
+    /// The question that a request for `path` asks.
+    ///
+    /// # Errors
+    ///
+    /// There is no such path, or what the query says is not understood: nothing is ignored, since
+    /// an ignored filter would show everything.
+    pub fn parse(path: &str, query: Option<&str>) -> Result<Self, BadQuestion> {
+        let known: &[&'static str] = match path {
+            SUMMARY => &[],
+            SOCKETS => &[FILTER, SORT, LIMIT],
+            EVENTS => &[FILTER],
+            _ => return Err(BadQuestion::NoSuchPath),
+        };
+        let parameters = Parameters::parse(query.unwrap_or_default(), known)?;
+        Ok(match path {
+            SOCKETS => Self::Sockets(SocketsQuestion {
+                filter: parameters.filter()?,
+                sort: parameters.sort()?,
+                limit: parameters.limit()?,
+            }),
+            EVENTS => Self::Events(parameters.filter()?),
+            _ => Self::Summary,
+        })
+    }
+}
+
+/// Why a request asks nothing that can be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadQuestion {
+    /// Nothing is at that path.
+    NoSuchPath,
+    /// The query is not understood.
+    Query(String),
+    /// The filter is not understood.
+    Filter(FilterError),
+}
+
+impl fmt::Display for BadQuestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchPath => write!(
+                f,
+                "there is nothing here; ask for {SUMMARY}, {SOCKETS} or {EVENTS}"
+            ),
+            Self::Query(message) => f.write_str(message),
+            Self::Filter(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BadQuestion {}
+
+/// The answer to a request that is not answered otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Why, in one sentence.
+    pub error: String,
+    /// Where in the filter, as a byte offset; `null` when it is not about the filter.
+    pub position: Option<u64>,
+}
+
+impl Refusal {
+    /// A refusal that is not about the filter.
+    #[must_use]
+    pub fn new(error: impl fmt::Display) -> Self {
+        Self {
+            schema: SCHEMA,
+            error: error.to_string(),
+            position: None,
+        }
+    }
+}
+
+impl From<&BadQuestion> for Refusal {
+    fn from(bad: &BadQuestion) -> Self {
+        let position = match bad {
+            BadQuestion::Filter(error) => Some(error.position as u64),
+            BadQuestion::NoSuchPath | BadQuestion::Query(_) => None,
+        };
+        Self {
+            position,
+            ..Self::new(bad)
+        }
+    }
+}
+
+const fn sort_name(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Age => "age",
+        Sort::Newest => "newest",
+    }
+}
+
+/// A path that gets its query.
+struct Target {
+    text: String,
+    separator: char,
+}
+
+impl Target {
+    fn new(path: &str) -> Self {
+        Self {
+            text: path.to_owned(),
+            separator: '?',
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter) {
+        if !filter.is_empty() {
+            self.add(FILTER, &filter.to_string());
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        self.text.push(self.separator);
+        self.separator = '&';
+        self.text.push_str(name);
+        self.text.push('=');
+        self.text
+            .extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+    }
+}
+
+/// The query of a request.
+struct Parameters(Vec<(&'static str, String)>);
+
+impl Parameters {
+    fn parse(query: &str, known: &[&'static str]) -> Result<Self, BadQuestion> {
+        let mut parameters = Self(Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode(name)?, decode(value)?);
+            let Some(known_name) = known.iter().find(|known| **known == name) else {
+                return Err(unknown(&name, known));
+            };
+            if parameters.get(known_name).is_some() {
+                return Err(BadQuestion::Query(format!("{name} is there twice")));
+            }
+            parameters.0.push((known_name, value));
+        }
+        Ok(parameters)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(known, _)| *known == name)?;
+        Some(value)
+    }
+
+    fn filter(&self) -> Result<Filter, BadQuestion> {
+        let text = self.get(FILTER).unwrap_or_default();
+        text.parse().map_err(BadQuestion::Filter)
+    }
+
+    fn sort(&self) -> Result<Sort, BadQuestion> {
+        let Some(value) = self.get(SORT) else {
+            return Ok(Sort::default());
+        };
+        [Sort::Age, Sort::Newest]
+            .into_iter()
+            .find(|sort| sort_name(*sort) == value)
+            .ok_or_else(|| BadQuestion::Query(format!("{SORT} is age or newest, not {value:?}")))
+    }
+
+    fn limit(&self) -> Result<Option<usize>, BadQuestion> {
+        let Some(value) = self.get(LIMIT) else {
+            return Ok(None);
+        };
+        let limit = value.parse();
+        limit.map(Some).map_err(|_| {
+            BadQuestion::Query(format!("{LIMIT} is a number of sockets, not {value:?}"))
+        })
+    }
+}
+
+fn unknown(name: &str, known: &[&str]) -> BadQuestion {
+    BadQuestion::Query(match known {
+        [] => format!("nothing can be chosen here, not {name:?} either"),
+        _ => format!("there is no {name:?}; choose by {}", known.join(", ")),
+    })
+}
+
+/// Percent-escapes, and `+` for a space as in HTML forms.
+fn decode(text: &str) -> Result<String, BadQuestion> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    match decoded {
+        Ok(decoded) => Ok(decoded.into_owned()),
+        Err(_) => Err(BadQuestion::Query(
+            "the query is not UTF-8 behind its percent-escapes".to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(target: &str) -> Result<Question, BadQuestion> {
+        match target.split_once('?') {
+            Some((path, query)) => Question::parse(path, Some(query)),
+            None => Question::parse(target, None),
+        }
+    }
+
+    fn sentence(target: &str) -> String {
+        parse(target).expect_err(target).to_string()
+    }
+
+    #[test]
+    fn a_plain_question_is_a_plain_path() {
+        assert_eq!(Question::Summary.target(), "/v1/summary");
+        let all = Question::Sockets(SocketsQuestion::default());
+        assert_eq!(all.target(), "/v1/sockets");
+        assert_eq!(Question::Events(Filter::default()).target(), "/v1/events");
+    }
+
+    #[test]
+    fn what_people_write_is_understood() {
+        for target in [
+            "/v1/sockets?filter=state%20close-wait%20and%20dport%20=%20:443&sort=newest&limit=10",
+            "/v1/sockets?limit=10&&sort=newest&filter=state+close-wait+and+dport+%3D+%3A443",
+        ] {
+            let Ok(Question::Sockets(question)) = parse(target) else {
+                panic!("{target}");
+            };
+            let filter = question.filter.to_string();
+            assert_eq!(filter, "state close-wait and dport = :443");
+            assert_eq!((question.sort, question.limit), (Sort::Newest, Some(10)));
+        }
+    }
+
+    #[test]
+    fn nothing_is_ignored() {
+        for (target, expected) in [
+            (
+                "/",
+                "there is nothing here; ask for /v1/summary, /v1/sockets or /v1/events",
+            ),
+            (
+                "/v1/summary?filter=",
+                "nothing can be chosen here, not \"filter\" either",
+            ),
+            (
+                "/v1/events?filters=pid=1",
+                "there is no \"filters\"; choose by filter",
+            ),
+            (
+                "/v1/sockets?sort=size",
+                "sort is age or newest, not \"size\"",
+            ),
+            (
+                "/v1/sockets?limit=-1",
+                "limit is a number of sockets, not \"-1\"",
+            ),
+            (
+                "/v1/sockets?limit",
+                "limit is a number of sockets, not \"\"",
+            ),
+            ("/v1/sockets?limit=1&limit=2", "limit is there twice"),
+            (
+                "/v1/sockets?filter=%ff",
+                "the query is not UTF-8 behind its percent-escapes",
+            ),
+        ] {
+            assert_eq!(sentence(target), expected);
+        }
+    }
+
+    #[test]
+    fn a_filter_error_has_its_place() {
+        let bad = parse("/v1/sockets?filter=pid+%3D+1+and+stat+x").expect_err("no filter");
+        let refusal = Refusal::from(&bad);
+        assert_eq!(refusal.position, Some(12));
+        assert!(refusal.error.starts_with("filter: "), "{}", refusal.error);
+    }
+
+    fn question() -> impl Strategy<Value = SocketsQuestion> {
+        let text = "(state (listening|close-wait)|pid > [0-9]{1,5}|unit ~ \"[a-z&=+%#? é]{1,9}\")";
+        let sort = prop_oneof![Just(Sort::Age), Just(Sort::Newest)];
+        let filter = text.prop_map(|text| text.parse().expect("a filter"));
+        (filter, sort, any::<Option<usize>>()).prop_map(|(filter, sort, limit)| SocketsQuestion {
+            filter,
+            sort,
+            limit,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_is_what_arrives(sent in question()) {
+            let target = Question::Sockets(sent.clone()).target();
+            let Ok(Question::Sockets(got)) = parse(&target) else {
+                panic!("{target}");
+            };
+            prop_assert_eq!(got.filter, sent.filter.clone());
+            prop_assert_eq!((got.sort, got.limit), (sent.sort, sent.limit));
+            let target = Question::Events(sent.filter.clone()).target();
+            let Ok(Question::Events(got)) = parse(&target) else {
+                panic!("{target}");
+            };
+            prop_assert_eq!(got, sent.filter);
+        }
+
+        #[test]
+        fn any_target_is_a_question_or_an_error(query in ".{0,99}") {
+            for path in [SUMMARY, SOCKETS, EVENTS] {
+                drop(Question::parse(path, Some(&query)));
+            }
+        }
+    }
+}

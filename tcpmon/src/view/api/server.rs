@@ -1,0 +1,186 @@
+//! Answers requests.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
+
+use super::body;
+use super::routes::{BadQuestion, Question, Refusal};
+use crate::mailbox::{Mailbox, Stopped};
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+/// Answers requests on the unix socket from the owner behind `mailbox`.
+pub fn router(mailbox: Mailbox) -> Router {
+    // One handler instead of routes: `Question` alone knows which path asks what.
+    Router::new().fallback(answer).with_state(mailbox)
+}
+
+async fn answer(State(mailbox): State<Mailbox>, method: Method, uri: Uri) -> Response {
+    let question = match Question::parse(uri.path(), uri.query()) {
+        // Only what exists has methods.
+        Err(BadQuestion::NoSuchPath) => {
+            return refuse(StatusCode::NOT_FOUND, &(&BadQuestion::NoSuchPath).into());
+        }
+        _ if method != Method::GET => {
+            let refusal = Refusal::new("only GET is understood here: nothing can be changed");
+            let response = refuse(StatusCode::METHOD_NOT_ALLOWED, &refusal);
+            return ([(header::ALLOW, "GET")], response).into_response();
+        }
+        Err(bad) => return refuse(StatusCode::BAD_REQUEST, &Refusal::from(&bad)),
+        Ok(question) => question,
+    };
+    let response = ask(&mailbox, question).await;
+    response
+        .unwrap_or_else(|stopped| refuse(StatusCode::SERVICE_UNAVAILABLE, &Refusal::new(stopped)))
+}
+
+async fn ask(mailbox: &Mailbox, question: Question) -> Result<Response, Stopped> {
+    Ok(match question {
+        Question::Summary => Json(mailbox.summary().await?).into_response(),
+        Question::Sockets(question) => {
+            let sockets = mailbox.sockets(question).await?;
+            streamed(JSON, Body::from_stream(body::sockets(sockets)))
+        }
+        Question::Events(filter) => {
+            let rows = mailbox.watch(filter).await?;
+            streamed(NDJSON, Body::from_stream(body::events(rows)))
+        }
+    })
+}
+
+fn streamed(kind: &'static str, body: Body) -> Response {
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
+}
+
+fn refuse(status: StatusCode, refusal: &Refusal) -> Response {
+    (status, Json(refusal)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::core::query::{EventRow, Sockets, Summary};
+    use crate::mailbox::Letter;
+    use crate::view::api::fixture::owner;
+    use crate::view::fixture;
+
+    async fn respond(mailbox: Mailbox, method: &str, target: &str) -> Response {
+        let request = Request::builder().method(method).uri(target);
+        let request = request.body(Body::empty()).unwrap();
+        router(mailbox).oneshot(request).await.unwrap()
+    }
+
+    async fn text(response: Response) -> String {
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    async fn refusal(method: &str, target: &str) -> (u16, Refusal) {
+        let response = respond(owner(true), method, target).await;
+        let status = response.status().as_u16();
+        let kind = &response.headers()[header::CONTENT_TYPE];
+        assert_eq!(kind, JSON);
+        (status, serde_json::from_str(&text(response).await).unwrap())
+    }
+
+    #[tokio::test]
+    async fn summary() {
+        let response = respond(owner(true), "GET", "/v1/summary").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let summary: Summary = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(summary, fixture::summary());
+    }
+
+    #[tokio::test]
+    async fn sockets() {
+        let response = respond(owner(true), "GET", "/v1/sockets?limit=5").await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], JSON);
+        let sockets: Sockets = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(sockets, fixture::sockets(fixture::rows(5)));
+    }
+
+    #[tokio::test]
+    async fn the_question_reaches_the_owner() {
+        let (mailbox, mut letters) = Mailbox::new();
+        let target = "/v1/sockets?filter=pid+1&sort=newest&limit=7";
+        let asking = tokio::spawn(respond(mailbox, "GET", target));
+        let Some(Letter::Sockets(question, answer)) = letters.recv().await else {
+            panic!("another letter");
+        };
+        assert_eq!(question.filter.to_string(), "pid = 1");
+        assert_eq!(question.sort, crate::core::query::Sort::Newest);
+        assert_eq!(question.limit, Some(7));
+        answer.send(fixture::sockets(Vec::new())).unwrap();
+        assert_eq!(asking.await.unwrap().status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn events_come_one_per_line_as_they_happen() {
+        let response = respond(owner(true), "GET", "/v1/events").await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], NDJSON);
+        let mut body = response.into_body();
+        let frame = body.frame().await.unwrap().unwrap();
+        let line = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+        assert!(
+            line.starts_with("{\"schema\":1,") && line.ends_with("}\n"),
+            "{line}"
+        );
+        let event: EventRow = serde_json::from_str(&line).unwrap();
+        assert_eq!(event, fixture::event());
+    }
+
+    #[tokio::test]
+    async fn the_owner_learns_that_a_watcher_left() {
+        let (mailbox, mut letters) = Mailbox::new();
+        let response = respond(mailbox, "GET", "/v1/events?filter=pid+1").await;
+        let Some(Letter::Watch(filter, rows)) = letters.recv().await else {
+            panic!("another letter");
+        };
+        assert_eq!(filter.to_string(), "pid = 1");
+        drop(response);
+        rows.closed().await;
+    }
+
+    #[tokio::test]
+    async fn events_end_with_the_agent() {
+        let (mailbox, mut letters) = Mailbox::new();
+        let response = respond(mailbox, "GET", "/v1/events").await;
+        drop(letters.recv().await);
+        assert_eq!(text(response).await, "");
+    }
+
+    #[tokio::test]
+    async fn refusals_are_json() {
+        let (status, refused) = refusal("GET", "/v1/sockets?filter=stat+x").await;
+        assert_eq!((status, refused.position), (400, Some(0)));
+        let (status, refused) = refusal("GET", "/v1/sockets?limit=x").await;
+        assert_eq!((status, refused.position), (400, None));
+        let (status, refused) = refusal("POST", "/metrics").await;
+        assert_eq!((status, refused.schema), (404, 1));
+        for method in ["POST", "DELETE", "HEAD", "OPTIONS"] {
+            let response = respond(owner(true), method, "/v1/events?x").await;
+            assert_eq!(response.status(), 405);
+            assert_eq!(response.headers()[header::ALLOW], "GET");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stopping_agent_says_so() {
+        for target in ["/v1/summary", "/v1/sockets", "/v1/events"] {
+            let (mailbox, letters) = Mailbox::new();
+            drop(letters);
+            let response = respond(mailbox, "GET", target).await;
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            let refusal: Refusal = serde_json::from_str(&text(response).await).unwrap();
+            assert_eq!(refusal, Refusal::new("the agent is stopping"));
+        }
+    }
+}

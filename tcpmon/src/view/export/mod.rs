@@ -1,0 +1,20 @@
+//! What Prometheus scrapes: the metrics, and the HTTP side they are served from.
+//!
+//! ```text
+//! Snapshot ──► families (tcp, stream, upkeep, process) ──► Registry ──► text format 0.0.4
+//! ```
+//!
+//! Every label comes from a closed set, so the size of a scrape does not depend on the machine.
+
+mod family;
+pub mod http;
+pub mod metrics;
+mod process;
+mod stream;
+mod tcp;
+mod upkeep;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

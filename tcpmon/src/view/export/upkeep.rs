@@ -1,0 +1,58 @@
+//! Audits, and what the table takes.
+
+use anyhow::Result;
+
+use super::family::{Family, counter, gauge, seconds};
+use crate::core::snapshot::Snapshot;
+
+pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
+    let audits = &snapshot.audits;
+    Ok(vec![
+        counter(
+            "tcpmon_audits_total",
+            "Comparisons of the whole table with the kernel that ended.",
+            audits.count as f64,
+        )?,
+        gauge(
+            "tcpmon_audit_duration_seconds",
+            "How long the last audit took; 0 before the first.",
+            seconds(audits.last_duration_ns),
+        )?,
+        gauge(
+            "tcpmon_last_audit_timestamp_seconds",
+            "When the last audit ended, since 1970; 0 before the first.",
+            seconds(audits.last_unix_ns),
+        )?,
+        gauge(
+            "tcpmon_last_clean_audit_timestamp_seconds",
+            "When the last audit that found nothing to correct ended, since 1970; 0 before the \
+             first.",
+            seconds(audits.last_clean_unix_ns),
+        )?,
+        counter(
+            "tcpmon_sweep_cpu_seconds_total",
+            "Processor time of audits and of the search for the processes that hold sockets.",
+            seconds(audits.cpu_ns),
+        )?,
+        gauge(
+            "tcpmon_namespaces",
+            "Network namespaces with sockets.",
+            snapshot.namespaces as f64,
+        )?,
+        gauge(
+            "tcpmon_namespaces_unreadable",
+            "Network namespaces the last audit could not look into: their sockets are missing.",
+            audits.namespaces_failed as f64,
+        )?,
+        gauge(
+            "tcpmon_processes_with_sockets",
+            "Processes that hold sockets.",
+            snapshot.processes as f64,
+        )?,
+        gauge(
+            "tcpmon_table_bytes",
+            "Memory the table of sockets takes.",
+            snapshot.table_bytes as f64,
+        )?,
+    ])
+}

@@ -1,0 +1,180 @@
+//! The command as a user meets it: each error is one sentence with its exit code. No privilege and
+//! no kernel program is needed here.
+
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Output, Stdio};
+
+/// `nobody`: what a test that runs as root uses to have no privilege.
+const NOBODY: u32 = 65534;
+
+fn tcpmon(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpmon"));
+    command.args(args).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    tcpmon(args).output().expect("the command starts")
+}
+
+/// Exit code, stdout and the one line on stderr.
+fn outcome(output: &Output) -> (Option<i32>, String, String) {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.lines().count() <= 1, "one sentence, not: {stderr}");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr.trim_end().to_owned(),
+    )
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// The command without any privilege, whoever runs the test. The binary may lie where `nobody`
+/// cannot read, so it is copied.
+fn as_nobody(args: &[&str]) -> (Output, tempfile::TempDir) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let copy = dir.path().join("tcpmon");
+    std::fs::copy(env!("CARGO_BIN_EXE_tcpmon"), &copy).expect("copied");
+    let mut command = Command::new(&copy);
+    command.args(args).env_clear().stdin(Stdio::null());
+    if is_root() {
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(dir.path(), open).expect("opened");
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    (command.output().expect("the command starts"), dir)
+}
+
+#[test]
+fn without_a_command_help_is_shown_and_it_is_a_usage_error() {
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    for command in ["agent", "top", "ls", "watch", "doctor"] {
+        assert!(text.contains(command), "{command} is in {text}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for args in [&["--help"][..], &["ls", "--help"], &["--version"]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(output.stderr.is_empty() && !output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_bad_filter_names_the_place_and_matches_nothing() {
+    for command in ["ls", "top", "watch"] {
+        let (code, stdout, stderr) = outcome(&run(&[command, "state", "close-wit"]));
+        assert_eq!(code, Some(2), "{command}: {stderr}");
+        assert!(stderr.contains("close-wit") && stderr.contains("position 7"), "{stderr}");
+        assert!(stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_missing_agent_is_named_and_has_its_own_exit_code() {
+    for args in [
+        &["ls", "--socket", "/nonexistent/tcpmon.sock"][..],
+        &["watch", "--socket", "/nonexistent/tcpmon.sock"],
+        &["top", "--batch", "-n", "1", "--socket", "/nonexistent/tcpmon.sock"],
+    ] {
+        let (code, stdout, stderr) = outcome(&run(args));
+        assert_eq!(code, Some(3), "{args:?}: {stderr}");
+        assert!(stderr.contains("/nonexistent/tcpmon.sock"), "{stderr}");
+        assert!(stdout.is_empty());
+    }
+}
+
+#[test]
+fn without_privilege_the_agent_says_what_is_missing() {
+    let (output, _dir) = as_nobody(&["agent", "--web.listen-address", "127.0.0.1:0"]);
+    let (code, _, stderr) = outcome(&output);
+    assert_eq!(code, Some(4), "{stderr}");
+    assert!(stderr.contains("CAP_BPF") || stderr.contains("built without"), "{stderr}");
+}
+
+#[test]
+fn without_privilege_and_without_agent_no_command_can_start_one() {
+    let (output, _dir) = as_nobody(&["ls"]);
+    let (code, stdout, stderr) = outcome(&output);
+    // An agent may be running on this machine, and then it answers or refuses.
+    if !std::path::Path::new("/run/tcpmon/tcpmon.sock").exists() {
+        assert_eq!(code, Some(3), "{stderr}");
+        assert!(stdout.is_empty());
+        assert!(stderr.contains("no agent answers"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_before_anything_is_attached() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let (code, _, stderr) = outcome(&run(&["agent", "--web.listen-address", &address]));
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains(&address) && stderr.contains("--web.listen-address"), "{stderr}");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_refused_with_its_place() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let missing = dir.path().join("missing.toml");
+    let bad = dir.path().join("bad.toml");
+    std::fs::write(&bad, "[web]\nlisten-address = \"everywhere\"\n").expect("written");
+    for (path, wanted) in [(&missing, "missing.toml"), (&bad, "bad.toml:2:18")] {
+        let path = path.to_str().expect("a path in UTF-8");
+        let (code, _, stderr) = outcome(&run(&["agent", "--config", path]));
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains(wanted), "{stderr}");
+    }
+}
+
+#[test]
+fn values_out_of_range_are_refused() {
+    for args in [
+        &["agent", "--ring.size", "5000"][..],
+        &["agent", "--audit.interval", "10ms"],
+        &["agent", "--web.telemetry-path", "metrics"],
+        &["agent", "--log.level", "loud"],
+        &["top", "--interval", "0"],
+        &["ls", "--limit", "-1"],
+    ] {
+        assert_eq!(run(args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn help_into_a_closed_pipe_is_no_failure() {
+    let mut child = tcpmon(&["--help"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    let mut pipe = child.stderr.take().expect("stderr");
+    pipe.read_to_string(&mut stderr).expect("read");
+    assert_eq!(child.wait().expect("ended").code(), Some(0), "{stderr}");
+    assert!(stderr.is_empty(), "{stderr}");
+}
+
+#[test]
+fn doctor_says_for_everything_that_is_not_well_what_to_do() {
+    let output = run(&["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let features = report["features"].as_array().expect("features");
+    assert!(features.len() > 5);
+    for feature in features {
+        let is_well = feature["standing"] == "ok";
+        let fix = feature["fix"].as_str().expect("a text");
+        assert_eq!(is_well, fix.is_empty(), "{feature}");
+    }
+    let works = report["transitions"]["works"].as_bool().expect("a verdict");
+    assert_eq!(output.status.code(), Some(if works { 0 } else { 4 }));
+}
