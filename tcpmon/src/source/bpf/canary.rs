@@ -91,7 +91,8 @@ fn bind(address: IpAddr) -> io::Result<TcpListener> {
 
 fn connect(listener: &TcpListener) -> anyhow::Result<Known> {
     let listener = listener.local_addr()?;
-    let netns_inode = fs::metadata("/proc/self/ns/net").map_or(0, |meta| meta.ino());
+    // Of this thread: the process as a whole may be in another.
+    let netns_inode = fs::metadata("/proc/thread-self/ns/net").map_or(0, |meta| meta.ino());
     let client = match TcpStream::connect_timeout(&listener, PATIENCE) {
         Ok(stream) => {
             // An abortive close leaves no TIME_WAIT behind.
