@@ -6,8 +6,11 @@
 mod closing;
 mod failing;
 mod harness;
+mod lifecycle;
 mod net;
 mod netlink;
 mod opening;
+mod owners;
+mod puppet;
 mod scenario;
 mod waiting;
