@@ -5,6 +5,7 @@
 
 mod closing;
 mod failing;
+mod families;
 mod harness;
 mod lifecycle;
 mod net;
