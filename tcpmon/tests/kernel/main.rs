@@ -6,6 +6,7 @@
 mod closing;
 mod failing;
 mod families;
+mod flood;
 mod harness;
 mod lifecycle;
 mod net;
