@@ -205,6 +205,26 @@ fn the_canary_sings_in_any_namespace_with_a_loopback() {
     });
 }
 
+/// Run by a puppet: its own idea of its process id, and what the canary proved.
+pub(crate) fn prove() -> String {
+    let mut stream = Stream::open(&MODERATE).expect("the program attaches");
+    let proof = canary::prove(&mut stream, |_| ());
+    format!("{} {proof:?}", std::process::id())
+}
+
+#[test]
+fn the_canary_sings_in_a_pid_namespace() {
+    in_namespace(|_| {
+        let mut contained = Puppet::start_contained("contained");
+        let whole = Proof {
+            connection: true,
+            ipv6: true,
+        };
+        let expected = format!("1 {:?}", anyhow::Ok(whole));
+        assert_eq!(contained.ask("prove"), expected);
+    });
+}
+
 #[test]
 fn where_loopback_is_down_the_canary_proves_a_listener() {
     in_silent_namespace(|_| {

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
@@ -47,6 +48,17 @@ impl Puppet {
         };
         puppet.ask(&format!("name {name}"));
         puppet
+    }
+
+    /// As [`Puppet::start`], in a pid namespace of its own: there it is process 1.
+    pub(crate) fn start_contained(name: &str) -> Self {
+        thread::scope(|scope| {
+            let starter = scope.spawn(|| {
+                unshare(CloneFlags::CLONE_NEWPID).expect("root may make a namespace");
+                Self::start(name)
+            });
+            starter.join().expect("no panic")
+        })
     }
 
     /// Has the puppet fork: the child inherits its sockets.
@@ -238,6 +250,7 @@ fn act(held: &mut Vec<OwnedFd>, verb: &str, object: &str, passed: Option<OwnedFd
             let tid = closer.expect("a thread").join().expect("no panic");
             tid.to_string()
         }
+        "prove" => lifecycle::prove(),
         "open-and-drop" => lifecycle::open_and_drop(),
         other => panic!("what is {other}?"),
     }
