@@ -108,7 +108,8 @@ fn closing_a_half_closed_socket_leaves_a_minisock_in_fin_wait2() {
         drop(client);
         watch.expect(&[
             LISTENER,
-            "client CLOSE => SYN_SENT -> ESTABLISHED => FIN_WAIT1 -> FIN_WAIT2 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
+            "client CLOSE => SYN_SENT -> ESTABLISHED => \
+             FIN_WAIT1 -> FIN_WAIT2 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
             "server LISTEN -> SYN_RECV -> ESTABLISHED -> CLOSE_WAIT",
         ]);
         let row = watch.row(local, "FIN_WAIT2");

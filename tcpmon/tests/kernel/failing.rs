@@ -9,8 +9,8 @@ use tcpmon_common::State;
 
 use crate::harness::{Watch, eventually, in_namespace};
 use crate::net::{
-    ANY_PORT, abort, address, await_unread, begin_connect, disconnect, half_close, listener,
-    narrow_listener, pair, port, raw, read_end, read_reset, socket,
+    ANY_PORT, abort, address, answer_unreachable, await_unread, begin_connect, disconnect,
+    half_close, listener, narrow_listener, pair, port, raw, read_end, read_reset, sniffer, socket,
 };
 use crate::netlink;
 
@@ -164,6 +164,24 @@ fn silence_times_out_a_handshake_and_a_connection() {
             "client CLOSE => SYN_SENT -> CLOSE (timed_out)",
         ]);
         drop(server);
+    });
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_is_told_from_one_that_is_silent() {
+    in_namespace(|namespace| {
+        let mut watch = Watch::open(namespace);
+        let full = narrow_listener();
+        let _queued = TcpStream::connect(address(&full)).expect("the queue takes one");
+        let (sniffer, waiting) = (sniffer(), socket());
+        begin_connect(&waiting, address(&full));
+        answer_unreachable(&sniffer, &waiting);
+        watch.expect(&[
+            LISTENER,
+            CLIENT,
+            "server LISTEN -> SYN_RECV -> ESTABLISHED",
+            "client CLOSE => SYN_SENT -> CLOSE (unreachable)",
+        ]);
     });
 }
 

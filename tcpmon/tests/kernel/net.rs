@@ -8,7 +8,7 @@ use std::net::{
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tcpmon::source::sockopt::socket_cookie;
 
 /// `127.0.0.1`, port of the kernel's choice.
@@ -91,6 +91,40 @@ pub(crate) fn begin_connect(socket: &Socket, to: SocketAddr) {
     socket.set_nonblocking(true).expect("O_NONBLOCK");
     let error = socket.connect(&to.into()).expect_err("nobody answers");
     assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
+}
+
+/// Copies of the TCP segments that arrive in the namespace.
+pub(crate) fn sniffer() -> Socket {
+    let sniffer = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::TCP)).expect("root may");
+    let patience = Some(Duration::from_secs(5));
+    sniffer.set_read_timeout(patience).expect("SO_RCVTIMEO");
+    sniffer
+}
+
+/// Answers the SYN of `socket`, which `sniffer` has a copy of, as a router without a way to the
+/// host would: by ICMP.
+pub(crate) fn answer_unreachable(mut sniffer: &Socket, socket: &Socket) {
+    const ROUTER: SocketAddr = ANY_PORT;
+    let local = socket.local_addr().expect("has a port").as_socket();
+    let port = local.expect("IPv4").port().to_be_bytes();
+    let mut packet = [0; 128];
+    loop {
+        let length = sniffer.read(&mut packet).expect("a segment");
+        if length >= 40 && packet[20..22] == port {
+            break;
+        }
+    }
+    // Destination unreachable, host; then the header of the packet and eight bytes of the segment.
+    let mut message = vec![3, 1, 0, 0, 0, 0, 0, 0];
+    message.extend_from_slice(&packet[..28]);
+    let words = message
+        .chunks(2)
+        .map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+    let sum: u32 = words.sum();
+    let folded = !((sum & 0xffff) + (sum >> 16)) as u16;
+    message[2..4].copy_from_slice(&folded.to_be_bytes());
+    let router = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).expect("root may");
+    router.send_to(&message, &raw(ROUTER)).expect("sends");
 }
 
 /// Ends the connection and keeps the socket for another: `connect(2)` to `AF_UNSPEC`.

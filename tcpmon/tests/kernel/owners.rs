@@ -48,7 +48,8 @@ fn the_peer_who_runs_at_that_moment_is_never_named() {
         client.ask(&format!("close {theirs}"));
         watch.expect(&[
             "server CLOSE =the-server> LISTEN",
-            "client CLOSE =the-client> SYN_SENT -> ESTABLISHED =the-client> FIN_WAIT1 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
+            "client CLOSE =the-client> SYN_SENT -> ESTABLISHED =the-client> \
+             FIN_WAIT1 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
             "server LISTEN -> SYN_RECV -> ESTABLISHED -> CLOSE_WAIT",
         ]);
         let record = watch
@@ -193,7 +194,8 @@ fn a_socket_passed_on_belongs_to_who_took_it() {
         read_end(&mut server);
         watch.expect(&[
             "server CLOSE => LISTEN",
-            "client CLOSE =the-maker> SYN_SENT -> ESTABLISHED =the-taker> FIN_WAIT1 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
+            "client CLOSE =the-maker> SYN_SENT -> ESTABLISHED =the-taker> \
+             FIN_WAIT1 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
             "server LISTEN -> SYN_RECV -> ESTABLISHED -> CLOSE_WAIT",
         ]);
     });

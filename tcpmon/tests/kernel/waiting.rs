@@ -172,7 +172,8 @@ fn an_audit_removes_the_orphan_the_kernel_did_not_make() {
         drop(client);
         watch.expect(&[
             "server CLOSE => LISTEN",
-            "client CLOSE => SYN_SENT -> ESTABLISHED => FIN_WAIT1 -> FIN_WAIT2 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
+            "client CLOSE => SYN_SENT -> ESTABLISHED => \
+             FIN_WAIT1 -> FIN_WAIT2 -> FIN_WAIT2 -> CLOSE (orphan_fin_wait2)",
             "server LISTEN -> SYN_RECV -> ESTABLISHED -> CLOSE_WAIT -> CLOSE (reset)",
         ]);
         assert_eq!((derived(&watch).len(), listed(namespace).len()), (1, 0));
