@@ -3,8 +3,8 @@
 use aya_ebpf::helpers::generated::{
     bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_skc_to_tcp_sock,
 };
-use tcpmon_common::Record;
 use tcpmon_common::record::{MINISOCKS_UNKNOWN, flag};
+use tcpmon_common::{Record, State};
 
 use crate::address::Address;
 use crate::kernel::*;
@@ -46,9 +46,14 @@ impl Sock {
         Address([low.unwrap_or(0), high.unwrap_or(0)])
     }
 
-    /// `inet_sport` stays right when `skc_num` has been cleared, which it is at `-> CLOSE`.
+    /// `inet_sport` stays right when `skc_num` has been cleared, which it is at `-> CLOSE`. A socket
+    /// that connects again after `connect` to `AF_UNSPEC` still has the port of its last connection
+    /// there, and none in `skc_num`.
     #[inline(always)]
-    fn local_port(&self) -> u16 {
+    fn local_port(&self, new_state: u8) -> u16 {
+        if new_state == State::SynSent as u8 {
+            return self.get(&OFF_NUM).unwrap_or(0);
+        }
         // SAFETY: a `struct sock`; the helper answers null for anything but a full TCP socket.
         let tcp = unsafe { bpf_skc_to_tcp_sock(self.0.cast_mut().cast()) }.cast::<u8>();
         if tcp.is_null() {
@@ -165,7 +170,7 @@ impl Source for Sock {
         record.time_ns = unsafe { bpf_ktime_get_boot_ns() };
         record.sock = self.0 as u64;
         record.family = family as u8;
-        record.local_port = self.local_port();
+        record.local_port = self.local_port(record.new_state);
         record.remote_port = u16::from_be(self.get(&OFF_DPORT).unwrap_or(0));
         record.local_address = self.address(&OFF_SADDR, &OFF_SADDR6, family).bytes();
         record.remote_address = self.address(&OFF_DADDR, &OFF_DADDR6, family).bytes();

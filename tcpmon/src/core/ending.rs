@@ -150,7 +150,7 @@ impl Ending {
         match old {
             State::Listen => Self::ListenerClosed,
             State::LastAck => Self::Orderly,
-            State::FinWait2 | State::Closing => Self::minisock(record),
+            State::FinWait2 | State::Closing if leaves_minisock(record) => Self::minisock(record),
             State::SynSent if record.shutdown == 0 && record.local_port == 0 => Self::NoPort,
             _ if record.shutdown == SHUTDOWN_BOTH => Self::AbortedByOwner,
             State::Established | State::CloseWait if !record.has(flag::HAS_SOCKET) => {
@@ -183,6 +183,12 @@ impl Ending {
     }
 }
 
+/// Without the peer's FIN only an orphan becomes a minisock; a socket that still has its process
+/// was reset by it (`tcp_disconnect` in `net/ipv4/tcp.c`).
+const fn leaves_minisock(record: &Record) -> bool {
+    record.has(flag::FIN_SEEN) || record.has(flag::ORPHAN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +213,8 @@ mod tests {
             (State::LastAck, 0, 3, flag::ORPHAN, Ending::Orderly),
             (State::FinWait2, 0, 3, flag::FIN_SEEN, Ending::TimeWait),
             (State::FinWait2, 0, 3, flag::ORPHAN, Ending::OrphanFinWait2),
+            (State::FinWait2, 0, 3, held, Ending::AbortedByOwner),
+            (State::FinWait2, 0, 2, held, Ending::Disconnected),
             (State::Closing, 0, 3, flag::FIN_SEEN, Ending::TimeWait),
             (
                 State::FinWait2,

@@ -166,7 +166,7 @@ impl Table {
         let socket = self.slots.get_mut(id);
         socket.touched_ns = record.time_ns;
         if let Some(tuple) = Tuple::of_record(record)
-            && says_more(&tuple, &socket.tuple, edge.to)
+            && says_more(&tuple, &socket.tuple, edge)
         {
             socket.tuple = tuple;
         }
@@ -337,14 +337,15 @@ const fn netns_of(record: &Record) -> NetnsIdentity {
 }
 
 /// Whether a record's tuple is worth more than what is known. Up to Linux 6.12 a child is announced
-/// with its listener's tuple, and a connecting socket has no local port at first; at the end the
-/// address may be gone already.
+/// with its listener's tuple; a connecting socket has no local port at first, or on the classic
+/// tracepoint that of its last connection; at the end the address may be gone already.
 #[inline]
-fn says_more(new: &Tuple, known: &Tuple, to: State) -> bool {
+fn says_more(new: &Tuple, known: &Tuple, edge: Edge) -> bool {
     if known.local_port == 0 {
         return true;
     }
     let complete = new.local_port != 0 && new.remote_port != 0;
-    let known_complete = known.remote_port != 0 || to == State::Listen;
-    complete && !known_complete
+    let known_complete = known.remote_port != 0 || edge.to == State::Listen;
+    let chosen_now = edge.from == State::SynSent && edge.to != State::Close;
+    complete && (chosen_now || !known_complete)
 }

@@ -50,6 +50,7 @@ pub fn prove(stream: &mut Stream, mut on_record: impl FnMut(&Record)) -> anyhow:
 /// What we know about our own connection.
 struct Known {
     listener: SocketAddr,
+    listener_cookie: u64,
     client: Option<(SocketAddr, u64)>,
     netns_inode: u32,
 }
@@ -90,8 +91,10 @@ fn bind(address: IpAddr) -> io::Result<TcpListener> {
 }
 
 fn connect(listener: &TcpListener) -> anyhow::Result<Known> {
+    let listener_cookie = socket_cookie(listener).unwrap_or(0);
     let listener = listener.local_addr()?;
-    let netns_inode = fs::metadata("/proc/self/ns/net").map_or(0, |meta| meta.ino());
+    // Of this thread: the process as a whole may be in another.
+    let netns_inode = fs::metadata("/proc/thread-self/ns/net").map_or(0, |meta| meta.ino());
     let client = match TcpStream::connect_timeout(&listener, PATIENCE) {
         Ok(stream) => {
             // An abortive close leaves no TIME_WAIT behind.
@@ -107,9 +110,22 @@ fn connect(listener: &TcpListener) -> anyhow::Result<Known> {
     };
     Ok(Known {
         listener,
+        listener_cookie,
         client,
         netns_inode: u32::try_from(netns_inode).unwrap_or(0),
     })
+}
+
+impl Known {
+    /// Whether the record is of our listener. The cookie says so wherever we run; the process id
+    /// only in the initial pid namespace, for the kernel knows no other.
+    fn is_listener(&self, record: &Record, local_port: u16) -> bool {
+        let same_port = local_port == self.listener.port();
+        match record.cookie {
+            0 => same_port && record.pid == process::id(),
+            cookie => same_port && cookie == self.listener_cookie,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -131,7 +147,7 @@ impl Seen {
         };
         match (old, new) {
             (Some(State::Close), Some(State::Listen))
-                if tuple.local_port == known.listener.port() && record.pid == process::id() =>
+                if known.is_listener(record, tuple.local_port) =>
             {
                 self.listen = true;
                 facts(record, known, None)

@@ -191,9 +191,10 @@ fn load_classic(options: &Options) -> anyhow::Result<Ebpf> {
         .context("the object has no tracepoint program")?
         .try_into()?;
     program.load()?;
-    program
-        .attach("sock", "inet_sock_set_state")
-        .context("cannot attach to tracepoint sock:inet_sock_set_state")?;
+    program.attach("sock", "inet_sock_set_state").context(
+        "cannot attach to tracepoint sock:inet_sock_set_state; without tracefs, \
+             `mount -t tracefs tracefs /sys/kernel/tracing` first",
+    )?;
     Ok(ebpf)
 }
 

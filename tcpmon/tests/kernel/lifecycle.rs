@@ -1,0 +1,252 @@
+//! Loading, proving, and leaving nothing behind.
+
+use std::fs;
+use std::thread;
+
+use aya::programs::loaded_programs;
+use tcpmon::core::ending::Ending;
+use tcpmon::source::bpf::canary::{self, Proof};
+use tcpmon::source::bpf::holders::Holders;
+use tcpmon::source::bpf::{Attach, Options, Rung, Stream};
+use tcpmon_common::record::flag;
+use tcpmon_common::{Record, State};
+
+use crate::harness::{
+    MODERATE, Watch, eventually, in_namespace, in_silent_namespace, mount_tracefs,
+};
+use crate::net::{address, half_close, listener, pair, port, read_end};
+use crate::puppet::Puppet;
+
+fn is_loaded(id: u32) -> bool {
+    loaded_programs()
+        .flatten()
+        .any(|program| program.id() == id)
+}
+
+#[test]
+fn the_best_rung_of_this_kernel_is_tp_btf() {
+    let stream = Stream::open(&MODERATE).expect("the program attaches");
+    assert_eq!(stream.rung(), Rung::TpBtf);
+    assert!(stream.rung().limits().is_empty());
+    assert_eq!(stream.ring_bytes(), MODERATE.ring_bytes);
+    let stats = stream.program_stats().expect("fdinfo");
+    assert!(stats.id > 0 && stats.verified_instructions > 0, "{stats:?}");
+}
+
+#[test]
+fn a_dropped_stream_leaves_no_program() {
+    let stream = Stream::open(&MODERATE).expect("the program attaches");
+    let id = stream.program_stats().expect("fdinfo").id;
+    assert!(is_loaded(id));
+    drop(stream);
+    // The kernel frees a program after a grace period.
+    eventually("the end of the program", || (!is_loaded(id)).then_some(()));
+}
+
+/// Run by a puppet, where no other thread opens anything: counts what is left behind.
+pub(crate) fn open_and_drop() -> String {
+    let round = || {
+        let stream = Stream::open(&MODERATE).expect("the program attaches");
+        let readiness = stream.readiness().expect("a descriptor");
+        let mut holders = Holders::load().expect("iter/task_file");
+        for _ in 0..2 {
+            holders.scan(|_| ()).expect("a whole scan");
+        }
+        drop((stream, holders, readiness));
+    };
+    round();
+    let before = kept();
+    for _ in 0..3 {
+        round();
+    }
+    format!("{before:?} {:?}", kept())
+}
+
+/// Descriptors of any kind, descriptors of bpf, and mappings of bpf.
+fn kept() -> (usize, usize, usize) {
+    let descriptors = fs::read_dir("/proc/self/fd").expect("proc").flatten();
+    let targets: Vec<_> = descriptors
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .collect();
+    let bpf = |text: &str| text.contains("bpf");
+    let of_bpf = targets.iter().filter(|t| bpf(&t.to_string_lossy())).count();
+    let maps = fs::read_to_string("/proc/self/maps").expect("proc");
+    let mapped = maps.lines().filter(|line| line.contains("anon_inode:bpf"));
+    (targets.len(), of_bpf, mapped.count())
+}
+
+#[test]
+fn opening_and_dropping_keeps_no_descriptor_and_no_mapping() {
+    let mut puppet = Puppet::start("opens-and-drops");
+    let counts = puppet.ask("open-and-drop");
+    let (before, after) = counts.split_once(") ").expect("two counts");
+    assert_eq!(format!("{before})"), after);
+    assert!(after.ends_with(", 0, 0)"), "{after}");
+}
+
+#[test]
+fn the_classic_tracepoint_tells_the_same_edges() {
+    in_namespace(|_| {
+        mount_tracefs();
+        let options = Options {
+            attach: Attach::Tracepoint,
+            ..MODERATE
+        };
+        let mut stream = Stream::open(&options).expect("the classic tracepoint attaches");
+        assert_eq!(stream.rung(), Rung::Tracepoint);
+        let listener = listener();
+        let listening = address(&listener).port();
+        let (client, mut server) = pair(&listener);
+        let connecting = port(&client);
+        half_close(&client);
+        read_end(&mut server);
+        drop((server, client, listener));
+
+        let mut records: Vec<Record> = Vec::new();
+        // It tells no namespace: the pair of ports has to do.
+        let ours = |record: &Record| {
+            let ports = [record.local_port, record.remote_port];
+            ports.contains(&listening)
+                && [0, listening, connecting].contains(&ports[0])
+                && [0, listening, connecting].contains(&ports[1])
+        };
+        eventually("twelve transitions", || {
+            stream.drain(usize::MAX, |record| {
+                if ours(record) {
+                    records.push(*record);
+                }
+            });
+            (records.len() >= 12).then_some(())
+        });
+
+        let edges = |port: u16, listener: bool| -> Vec<(u8, u8)> {
+            let of_port = records.iter().filter(|record| {
+                record.local_port == port && (record.remote_port == 0) == listener
+            });
+            of_port.map(|r| (r.old_state, r.new_state)).collect()
+        };
+        let path = |states: &[State]| -> Vec<(u8, u8)> {
+            let pairs = states.windows(2);
+            pairs
+                .map(|pair| (pair[0].number(), pair[1].number()))
+                .collect()
+        };
+        use State::{Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen};
+        assert_eq!(edges(listening, true), path(&[Close, Listen, Close]));
+        let client = [State::SynSent, Established, FinWait1, FinWait2, Close];
+        assert_eq!(edges(connecting, false), path(&client));
+        let server = [
+            Listen,
+            State::SynRecv,
+            Established,
+            CloseWait,
+            LastAck,
+            Close,
+        ];
+        assert_eq!(edges(listening, false), path(&server));
+
+        for record in &records {
+            assert!(record.has(flag::CLASSIC), "{record:?}");
+            assert_eq!(
+                (record.cookie, record.netns_cookie, record.inode),
+                (0, 0, 0)
+            );
+            assert_eq!((record.error, record.shutdown), (0, 0));
+        }
+        let acted: Vec<_> = records.iter().filter(|r| r.has(flag::TASK)).collect();
+        assert!(acted.iter().all(|record| record.pid == std::process::id()));
+        let calls = acted
+            .iter()
+            .map(|r| (r.old_state, r.new_state))
+            .collect::<Vec<_>>();
+        for call in [
+            (Close, Listen),
+            (Close, State::SynSent),
+            (Established, FinWait1),
+        ] {
+            assert!(
+                calls.contains(&(call.0.number(), call.1.number())),
+                "{call:?}"
+            );
+        }
+        let last = records.iter().find(|r| r.old_state == FinWait2.number());
+        let ending = Ending::of(FinWait2, last.expect("it closed"));
+        assert_eq!(ending, Ending::TimeWait);
+    });
+}
+
+#[test]
+fn the_canary_sings_in_the_namespace_of_the_machine() {
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            mount_tracefs();
+            for attach in [Attach::Auto, Attach::Tracepoint] {
+                let options = Options { attach, ..MODERATE };
+                let mut stream = Stream::open(&options).expect("the program attaches");
+                let mut records = 0;
+                let proof = canary::prove(&mut stream, |_| records += 1).expect("proves");
+                assert!(proof.connection);
+                assert!(records >= 8, "{records} records were handed on");
+            }
+        });
+    });
+}
+
+#[test]
+fn the_canary_sings_in_any_namespace_with_a_loopback() {
+    in_namespace(|namespace| {
+        let mut watch = Watch::open(namespace);
+        let proof = canary::prove(&mut watch.stream, |_| ()).expect("proves");
+        let whole = Proof {
+            connection: true,
+            ipv6: true,
+        };
+        assert_eq!(proof, whole);
+    });
+}
+
+/// Run by a puppet: its own idea of its process id, and what the canary proved.
+pub(crate) fn prove() -> String {
+    let mut stream = Stream::open(&MODERATE).expect("the program attaches");
+    let proof = canary::prove(&mut stream, |_| ());
+    format!("{} {proof:?}", std::process::id())
+}
+
+#[test]
+fn the_canary_sings_in_a_pid_namespace() {
+    in_namespace(|_| {
+        let mut contained = Puppet::start_contained("contained");
+        let whole = Proof {
+            connection: true,
+            ipv6: true,
+        };
+        let expected = format!("1 {:?}", anyhow::Ok(whole));
+        assert_eq!(contained.ask("prove"), expected);
+    });
+}
+
+#[test]
+fn where_loopback_is_down_the_canary_proves_a_listener() {
+    in_silent_namespace(|_| {
+        let mut stream = Stream::open(&MODERATE).expect("the program attaches");
+        let proof = canary::prove(&mut stream, |_| ()).expect("proves");
+        assert!(!proof.connection);
+    });
+}
+
+#[test]
+fn two_streams_see_the_same_without_disturbing_each_other() {
+    in_namespace(|namespace| {
+        let [mut one, mut other] = [Watch::open(namespace), Watch::open(namespace)];
+        let listener = listener();
+        drop(pair(&listener));
+        drop(listener);
+        let ended = |watch: &Watch| {
+            let held = watch.rows().into_iter().filter(|row| row.kind == "full");
+            (watch.lives().len() == 3 && held.count() == 0).then_some(())
+        };
+        one.until("the end of all sockets", ended);
+        other.until("the end of all sockets", ended);
+        assert_eq!(one.lines(), other.lines());
+    });
+}
