@@ -70,7 +70,12 @@ fn connections(count: u64) -> Vec<u8> {
             (&client, SynSent, Established, flag::HAS_SOCKET),
             (&server, State::Listen, SynRecv, 0),
             (&server, SynRecv, Established, 0),
-            (&client, Established, FinWait1, flag::TASK | flag::HAS_SOCKET),
+            (
+                &client,
+                Established,
+                FinWait1,
+                flag::TASK | flag::HAS_SOCKET,
+            ),
             (&server, Established, CloseWait, flag::HAS_SOCKET),
             (&client, FinWait1, FinWait2, flag::ORPHAN),
             (&server, CloseWait, LastAck, flag::TASK | flag::HAS_SOCKET),
@@ -112,7 +117,10 @@ fn established(count: u64) -> Table {
     let mut table = Table::new();
     for index in 0..count {
         let socket = end(index + 1, index + 1, (index % 60_000) as u16 + 1, 80);
-        for (old, new) in [(State::Close, State::SynSent), (State::SynSent, State::Established)] {
+        for (old, new) in [
+            (State::Close, State::SynSent),
+            (State::SynSent, State::Established),
+        ] {
             table.apply(&Record {
                 time_ns: index,
                 old_state: old.number(),

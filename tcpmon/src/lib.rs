@@ -8,7 +8,7 @@
 
 pub mod agent;
 pub mod app;
-pub mod cli;
+
 pub mod clock;
 pub mod config;
 pub mod core;

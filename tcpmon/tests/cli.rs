@@ -64,7 +64,10 @@ fn help_and_version_go_to_stdout() {
     for args in [&["--help"][..], &["ls", "--help"], &["--version"]] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(0), "{args:?}");
-        assert!(output.stderr.is_empty() && !output.stdout.is_empty(), "{args:?}");
+        assert!(
+            output.stderr.is_empty() && !output.stdout.is_empty(),
+            "{args:?}"
+        );
     }
 }
 
@@ -73,7 +76,10 @@ fn a_bad_filter_names_the_place_and_matches_nothing() {
     for command in ["ls", "top", "watch"] {
         let (code, stdout, stderr) = outcome(&run(&[command, "state", "close-wit"]));
         assert_eq!(code, Some(2), "{command}: {stderr}");
-        assert!(stderr.contains("close-wit") && stderr.contains("position 7"), "{stderr}");
+        assert!(
+            stderr.contains("close-wit") && stderr.contains("position 7"),
+            "{stderr}"
+        );
         assert!(stdout.is_empty());
     }
 }
@@ -83,7 +89,14 @@ fn a_missing_agent_is_named_and_has_its_own_exit_code() {
     for args in [
         &["ls", "--socket", "/nonexistent/tcpmon.sock"][..],
         &["watch", "--socket", "/nonexistent/tcpmon.sock"],
-        &["top", "--batch", "-n", "1", "--socket", "/nonexistent/tcpmon.sock"],
+        &[
+            "top",
+            "--batch",
+            "-n",
+            "1",
+            "--socket",
+            "/nonexistent/tcpmon.sock",
+        ],
     ] {
         let (code, stdout, stderr) = outcome(&run(args));
         assert_eq!(code, Some(3), "{args:?}: {stderr}");
@@ -97,7 +110,10 @@ fn without_privilege_the_agent_says_what_is_missing() {
     let (output, _dir) = as_nobody(&["agent", "--web.listen-address", "127.0.0.1:0"]);
     let (code, _, stderr) = outcome(&output);
     assert_eq!(code, Some(4), "{stderr}");
-    assert!(stderr.contains("CAP_BPF") || stderr.contains("built without"), "{stderr}");
+    assert!(
+        stderr.contains("CAP_BPF") || stderr.contains("built without"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -118,7 +134,10 @@ fn a_taken_port_is_named_before_anything_is_attached() {
     let address = taken.local_addr().expect("its address").to_string();
     let (code, _, stderr) = outcome(&run(&["agent", "--web.listen-address", &address]));
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains(&address) && stderr.contains("--web.listen-address"), "{stderr}");
+    assert!(
+        stderr.contains(&address) && stderr.contains("--web.listen-address"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -24,7 +24,6 @@ use tcpmon_common::State;
 
 pub use apply::Change;
 use audit::Audit;
-pub use audit::DumpTime;
 use cgroups::Cgroups;
 use listeners::Listeners;
 use namespaces::Namespaces;
