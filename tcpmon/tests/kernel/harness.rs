@@ -3,19 +3,21 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::panic;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::time::{ClockId, clock_gettime};
-use tcpmon::core::facts::DumpTime;
-use tcpmon::core::facts::{DumpRow, HolderFact, NetnsIdentity, StateSet};
+use nix::unistd::gettid;
+use tcpmon::core::facts::{DumpRow, DumpTime, HolderFact, NetnsIdentity, StateSet};
 use tcpmon::core::query::{SocketRow, SocketsQuestion};
 use tcpmon::core::table::{Change, Table};
 use tcpmon::source::bpf::holders::Holders;
 use tcpmon::source::bpf::{Attach, Options, Stream};
+use tcpmon::source::procfs::ProcRoot;
+use tcpmon::source::procfs::netstat::{self, TcpExt};
 use tcpmon::source::sockdiag::{Dumper, netns_cookie};
 use tcpmon_common::Record;
 
@@ -71,6 +73,12 @@ impl Namespace {
         Some(text.trim().to_owned())
     }
 
+    /// What the kernel has counted in the namespace of the calling thread.
+    pub(crate) fn counters(self) -> TcpExt {
+        let thread = u32::try_from(gettid().as_raw()).expect("positive");
+        netstat::read(&ProcRoot::default(), thread).expect("netstat")
+    }
+
     /// The sockets in `states`, as the kernel lists them.
     pub(crate) fn dump(self, states: StateSet) -> Vec<DumpRow> {
         let mut rows = Vec::new();
@@ -88,8 +96,13 @@ static MACHINE: RwLock<()> = RwLock::new(());
 
 /// Runs `body` on a thread of its own in a namespace of its own, with loopback up.
 pub(crate) fn in_namespace(body: impl FnOnce(Namespace) + Send) {
-    let _others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+    let _others = without_flood();
     in_inner_namespace(body);
+}
+
+/// Holds off the tests that flood.
+pub(crate) fn without_flood() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As [`in_namespace`], while no other test has a ring to fill.

@@ -12,7 +12,7 @@ use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};
 
 use crate::harness::{
-    MODERATE, Watch, eventually, in_namespace, in_silent_namespace, mount_tracefs,
+    MODERATE, Watch, eventually, in_namespace, in_silent_namespace, mount_tracefs, without_flood,
 };
 use crate::net::{address, half_close, listener, pair, port, read_end};
 use crate::puppet::Puppet;
@@ -177,6 +177,7 @@ fn the_classic_tracepoint_tells_the_same_edges() {
 
 #[test]
 fn the_canary_sings_in_the_namespace_of_the_machine() {
+    let _quiet = without_flood();
     thread::scope(|scope| {
         scope.spawn(|| {
             mount_tracefs();
@@ -227,6 +228,7 @@ fn the_canary_sings_in_a_pid_namespace() {
 
 #[test]
 fn where_loopback_is_down_the_canary_proves_a_listener() {
+    let _quiet = without_flood();
     in_silent_namespace(|_| {
         let mut stream = Stream::open(&MODERATE).expect("the program attaches");
         let proof = canary::prove(&mut stream, |_| ()).expect("proves");

@@ -197,6 +197,22 @@ fn a_fast_open_child_exists_before_its_client_is_established() {
 }
 
 #[test]
+fn a_syn_cookie_leaves_no_trace_but_its_child() {
+    in_namespace(|namespace| {
+        namespace.set("ipv4/tcp_syncookies", "2");
+        let mut watch = Watch::open(namespace);
+        let listener = listener();
+        let (_client, _server) = pair(&listener);
+        watch.expect(&[
+            "server CLOSE => LISTEN",
+            "client CLOSE => SYN_SENT -> ESTABLISHED",
+            "server LISTEN -> SYN_RECV -> ESTABLISHED",
+        ]);
+        assert_eq!(namespace.counters().syncookies_received, Some(1));
+    });
+}
+
+#[test]
 fn a_half_open_connection_is_silent_and_only_a_dump_shows_it() {
     in_namespace(|namespace| {
         let mut watch = Watch::open(namespace);

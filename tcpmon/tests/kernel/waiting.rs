@@ -2,12 +2,10 @@
 //! lists.
 
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 
 use tcpmon::core::ending::Ending;
 use tcpmon::core::facts::{DumpRow, Kind, StateSet};
 use tcpmon::core::table::Drift;
-use tcpmon::source::procfs::{ProcRoot, netstat};
 use tcpmon_common::State;
 use tcpmon_common::record::flag;
 
@@ -68,6 +66,19 @@ fn what_is_derived_is_what_the_kernel_lists() {
         assert_eq!(watch.table.in_state(State::TimeWait), 5);
         assert_eq!(watch.table.in_state(State::FinWait2), 3);
 
+        for listed in namespace.dump(StateSet::MINISOCKS) {
+            let mut rows = watch.rows().into_iter();
+            let row = rows.find(|row| row.cookie == Some(listed.cookie));
+            let left = row
+                .and_then(|row| row.remaining_seconds)
+                .expect("a minisock");
+            let kernel = f64::from(listed.expires_ms) / 1e3;
+            assert!(
+                (left - kernel).abs() < 2.0,
+                "{left} s left, {kernel} s for the kernel"
+            );
+        }
+
         // The kernel's own count, in the next record of the namespace.
         drop(listener);
         let last = watch.until("the end of the listener", |watch| {
@@ -106,6 +117,35 @@ fn the_peers_late_fin_moves_a_minisock_in_silence() {
         let totals = watch.table.totals();
         let silent = totals.silent[State::FinWait2 as usize][State::TimeWait as usize];
         assert_eq!((silent, totals.drift), (1, [0; Drift::ALL.len()]));
+    });
+}
+
+#[test]
+fn an_orphan_whose_peer_never_closes_expires_in_silence() {
+    in_namespace(|namespace| {
+        namespace.set("ipv4/tcp_fin_timeout", "1");
+        let mut watch = Watch::open(namespace);
+        watch.table.set_fin_timeout(1_000_000_000);
+        let listener = listener();
+        let server = orphan(&listener);
+        watch.until("the orphan", |watch| {
+            (watch.table.in_state(State::FinWait2) == 1).then_some(())
+        });
+        eventually("the end of the orphan", || {
+            listed(namespace).is_empty().then_some(())
+        });
+        watch.drain();
+        assert_eq!(
+            watch.table.in_state(State::FinWait2),
+            1,
+            "no event told of it"
+        );
+        watch.audit(StateSet::MINISOCKS);
+        assert_eq!(watch.table.in_state(State::FinWait2), 0);
+        let totals = watch.table.totals();
+        let silent = totals.silent[State::FinWait2 as usize][State::Close as usize];
+        assert_eq!((silent, totals.drift), (1, [0; Drift::ALL.len()]));
+        drop(server);
     });
 }
 
@@ -149,10 +189,7 @@ fn a_namespace_without_room_makes_no_time_wait() {
         let last = last.last().expect("it closed").record;
         assert!(last.has(flag::TIME_WAIT_FULL | flag::FIN_SEEN));
         assert_eq!((derived(&watch), listed(namespace)), (vec![], vec![]));
-        let root = ProcRoot(PathBuf::from("/proc"));
-        let thread = u32::try_from(nix::unistd::gettid().as_raw()).expect("positive");
-        let stat = netstat::read(&root, thread).expect("netstat of this thread's namespace");
-        assert_eq!(stat.time_wait_overflow, Some(1));
+        assert_eq!(namespace.counters().time_wait_overflow, Some(1));
     });
 }
 
