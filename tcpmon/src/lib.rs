@@ -7,6 +7,7 @@
 //! ```
 
 pub mod agent;
+pub mod client;
 pub mod clock;
 pub mod core;
 pub mod mailbox;
