@@ -8,7 +8,8 @@
 
 pub mod agent;
 pub mod app;
-
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod core;

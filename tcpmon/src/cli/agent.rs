@@ -4,6 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use std::future::IntoFuture as _;
+
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use sd_notify::NotifyState;
@@ -15,7 +17,8 @@ use crate::agent::Settings;
 use crate::app::{self, Prepared};
 use crate::config::{Attach, Config, Layer, LogFormat, LogLevel, parse_size};
 use crate::logging;
-use crate::view::{api, export};
+use crate::view::api::{self, listen::ApiListener};
+use crate::view::export;
 
 /// Flags of `tcpmon agent`. Every one can also be set in the environment and, but for --config, in
 /// the file.
@@ -28,16 +31,34 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH", env = "TCPMON_SOCKET")]
     socket: Option<PathBuf>,
     /// Address of the metrics [default: 127.0.0.1:9934]
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", env = "TCPMON_WEB_LISTEN_ADDRESS")]
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        env = "TCPMON_WEB_LISTEN_ADDRESS"
+    )]
     listen_address: Option<SocketAddr>,
     /// Path of the metrics [default: /metrics]
-    #[arg(long = "web.telemetry-path", value_name = "PATH", env = "TCPMON_WEB_TELEMETRY_PATH")]
+    #[arg(
+        long = "web.telemetry-path",
+        value_name = "PATH",
+        env = "TCPMON_WEB_TELEMETRY_PATH"
+    )]
     telemetry_path: Option<String>,
     /// How much to log [default: info]
-    #[arg(long = "log.level", value_enum, value_name = "LEVEL", env = "TCPMON_LOG_LEVEL")]
+    #[arg(
+        long = "log.level",
+        value_enum,
+        value_name = "LEVEL",
+        env = "TCPMON_LOG_LEVEL"
+    )]
     log_level: Option<LogLevel>,
     /// How a log line looks [default: logfmt]
-    #[arg(long = "log.format", value_enum, value_name = "FORMAT", env = "TCPMON_LOG_FORMAT")]
+    #[arg(
+        long = "log.format",
+        value_enum,
+        value_name = "FORMAT",
+        env = "TCPMON_LOG_FORMAT"
+    )]
     log_format: Option<LogFormat>,
     /// Time between two comparisons of the table with the kernel's own lists; longer when that would
     /// cost more than a hundredth of a processor [default: 5s]
@@ -48,7 +69,12 @@ pub(super) struct Args {
     #[arg(long = "ring.size", value_name = "SIZE", env = "TCPMON_RING_SIZE", value_parser = parse_size)]
     ring_size: Option<u32>,
     /// How to attach to the kernel [default: auto]
-    #[arg(long = "kernel.attach", value_enum, value_name = "HOW", env = "TCPMON_KERNEL_ATTACH")]
+    #[arg(
+        long = "kernel.attach",
+        value_enum,
+        value_name = "HOW",
+        env = "TCPMON_KERNEL_ATTACH"
+    )]
     attach: Option<Attach>,
 }
 
@@ -103,10 +129,8 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let mailbox = prepared.mailbox();
     let settings = prepared.settings();
-    let socket = api::listen::bind(&config.socket)?;
-    let options = export::http::HttpOptions {
-        telemetry_path: config.telemetry_path.clone(),
-    };
+    let socket = ApiListener::bind(&config.socket).await?;
+    let telemetry_path = config.telemetry_path.clone();
     let web = tokio::net::TcpListener::from_std(web)?;
     log::info!(
         "listening: metrics=http://{}{} socket={}",
@@ -114,18 +138,20 @@ async fn serve(
         config.telemetry_path,
         config.socket.display()
     );
-    let (listener, guard) = socket.into_parts();
-    let web = tokio::spawn(axum::serve(web, export::http::router(mailbox.clone(), options)).into_future());
-    let local = tokio::spawn(axum::serve(listener, api::router(mailbox)).into_future());
+    let metrics = export::http::router(mailbox.clone(), telemetry_path);
+    let web = tokio::spawn(axum::serve(web, metrics).into_future());
+    let local = tokio::spawn(axum::serve(socket, api::server::router(mailbox)).into_future());
     let reload = tokio::spawn(reload(args, config, settings));
     notify(&[NotifyState::Ready]);
 
     let outcome = prepared.run(stopped()?).await;
     notify(&[NotifyState::Stopping]);
-    for task in [web.abort_handle(), local.abort_handle(), reload.abort_handle()] {
-        task.abort();
+    reload.abort();
+    for server in [web, local] {
+        server.abort();
+        // Dropped with its server, the unix socket is gone when this returns.
+        drop(server.await);
     }
-    drop(guard);
     log::info!("stopped: the ring is drained and nothing is left attached");
     outcome
 }
@@ -167,8 +193,14 @@ fn apply(old: &Config, new: &Config, settings: &watch::Sender<Settings>) {
     });
     let fixed = [
         ("socket", old.socket != new.socket),
-        ("web.listen-address", old.listen_address != new.listen_address),
-        ("web.telemetry-path", old.telemetry_path != new.telemetry_path),
+        (
+            "web.listen-address",
+            old.listen_address != new.listen_address,
+        ),
+        (
+            "web.telemetry-path",
+            old.telemetry_path != new.telemetry_path,
+        ),
         ("log.format", old.log_format != new.log_format),
         ("ring.size", old.ring_size != new.ring_size),
         ("kernel.attach", old.attach != new.attach),

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use futures_util::StreamExt as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::app::{self, Prepared};
-use crate::client::UnixClient;
+use crate::client::{ClientError, UnixClient};
 use crate::config::{Config, DEFAULT_SOCKET, Layer};
 use crate::core::filter::Filter;
 use crate::core::query::{EventRow, Sockets, SocketsQuestion, Summary};
@@ -148,7 +149,9 @@ impl Agent {
     /// Transitions from now on.
     pub(super) async fn watch(&self, filter: &Filter) -> anyhow::Result<Events> {
         match self {
-            Self::Remote(client) => Ok(Events::Remote(client.watch(filter).await.map_err(failure)?)),
+            Self::Remote(client) => {
+                Ok(Events::Remote(client.watch(filter).await.map_err(failure)?))
+            }
             Self::Own(own) => Ok(Events::Own(own.mailbox.watch(filter.clone()).await?)),
         }
     }
@@ -176,5 +179,16 @@ impl Events {
             Self::Remote(events) => Ok(events.next().await.transpose().map_err(failure)?),
             Self::Own(rows) => Ok(rows.recv().await),
         }
+    }
+}
+
+/// The exit code of what kept a client from an answer.
+fn failure(error: ClientError) -> anyhow::Error {
+    let message = error.to_string();
+    match error {
+        ClientError::NoAgent { .. } => Failure::no_agent(message).into(),
+        ClientError::NotPermitted { .. } => Failure::not_permitted(message).into(),
+        ClientError::Refused { .. } => Failure::usage(message).into(),
+        ClientError::Broken(_) => anyhow::Error::msg(message),
     }
 }

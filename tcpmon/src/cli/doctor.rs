@@ -35,10 +35,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     out.flush()?;
     match stream {
         Ok(_) => Ok(()),
-        Err(_) => Err(Failure::not_permitted(
-            "nothing can be attached here: see the fixes above",
-        )
-        .into()),
+        Err(_) => {
+            Err(Failure::not_permitted("nothing can be attached here: see the fixes above").into())
+        }
     }
 }
 
@@ -74,7 +73,12 @@ fn write_text(
     stream: &Trial,
     holders: &Trial,
 ) -> io::Result<()> {
-    writeln!(out, "tcpmon {} on Linux {}", env!("CARGO_PKG_VERSION"), app::kernel_release())?;
+    writeln!(
+        out,
+        "tcpmon {} on Linux {}",
+        env!("CARGO_PKG_VERSION"),
+        app::kernel_release()
+    )?;
     for feature in features {
         line(out, feature.standing, feature.name, &feature.found)?;
         if !feature.fix.is_empty() {

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::connect::{self, ConnectArgs};
 use super::output;
-use crate::core::query::{Sort, SocketsQuestion};
+use crate::core::query::{SocketsQuestion, Sort};
 use crate::view::print::{self, OutputFormat};
 
 /// Flags of `tcpmon ls`.

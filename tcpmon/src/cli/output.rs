@@ -17,7 +17,11 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// One sentence on stderr.
 pub(super) fn complain(error: &anyhow::Error) {
     // Nothing is left to be told when stderr is closed too.
-    drop(writeln!(io::stderr(), "tcpmon: {}", sanitise(&format!("{error:#}"))));
+    drop(writeln!(
+        io::stderr(),
+        "tcpmon: {}",
+        sanitise(&format!("{error:#}"))
+    ));
 }
 
 /// The characters the terminal can show.
@@ -36,7 +40,8 @@ where
     T: std::str::FromStr<Err = crate::core::filter::FilterError>,
 {
     let text = words.join(" ");
-    text.parse().map_err(|error: crate::core::filter::FilterError| {
-        crate::failure::Failure::usage(error.to_string()).into()
-    })
+    text.parse()
+        .map_err(|error: crate::core::filter::FilterError| {
+            crate::failure::Failure::usage(error.to_string()).into()
+        })
 }

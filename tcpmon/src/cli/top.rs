@@ -41,9 +41,10 @@ pub(super) struct Args {
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().and_then(|number| {
-        Duration::try_from_secs_f64(number).ok()
-    });
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .and_then(|number| Duration::try_from_secs_f64(number).ok());
     let duration = seconds.or_else(|| humantime::parse_duration(text).ok());
     let range = Duration::from_millis(100)..=Duration::from_secs(3600);
     duration

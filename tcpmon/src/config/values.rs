@@ -84,10 +84,10 @@ pub fn parse_size(text: &str) -> Result<u32, String> {
 }
 
 pub(super) fn check_telemetry_path(path: &str) -> Result<(), Failure> {
-    let taken = ["/", "/-/healthy", "/-/ready"].contains(&path);
+    let taken = ["/-/healthy", "/-/ready"].contains(&path);
     let plain = path
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte));
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
     if path.starts_with('/') && plain && !taken {
         return Ok(());
     }
@@ -136,10 +136,22 @@ mod tests {
     }
 
     #[test]
-    fn a_telemetry_path_may_not_hide_another_page() {
-        for path in ["metrics", "/", "/-/ready", "/a b", "/é"] {
+    fn a_telemetry_path_is_plain_and_hides_no_health_check() {
+        for path in [
+            "",
+            "metrics",
+            "/-/ready",
+            "/-/healthy",
+            "/a b",
+            "/{x}",
+            "/a?b",
+            "/\"><b>",
+            "/é",
+        ] {
             assert!(check_telemetry_path(path).is_err(), "{path}");
         }
-        assert!(check_telemetry_path("/metrics").is_ok());
+        for path in ["/metrics", "/", "/a/b"] {
+            assert!(check_telemetry_path(path).is_ok(), "{path}");
+        }
     }
 }

@@ -10,4 +10,4 @@ pub mod print;
 pub mod tui;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

@@ -11,6 +11,7 @@
 //! [`Refusal`](routes::Refusal).
 
 pub(crate) mod body;
+pub mod listen;
 pub mod routes;
 pub mod server;
 

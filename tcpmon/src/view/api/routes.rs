@@ -112,7 +112,7 @@ pub struct Refusal {
     /// Why, in one sentence.
     pub error: String,
     /// Where in the filter, as a byte offset; `null` when it is not about the filter.
-    pub position: Option<u64>,
+    pub position: Option<usize>,
 }
 
 impl Refusal {
@@ -130,7 +130,7 @@ impl Refusal {
 impl From<&BadQuestion> for Refusal {
     fn from(bad: &BadQuestion) -> Self {
         let position = match bad {
-            BadQuestion::Filter(error) => Some(error.position as u64),
+            BadQuestion::Filter(error) => Some(error.position),
             BadQuestion::NoSuchPath | BadQuestion::Query(_) => None,
         };
         Self {

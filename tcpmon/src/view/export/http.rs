@@ -1,8 +1,6 @@
 //! The TCP side: metrics and health, open to whoever reaches the port. Nothing here tells of a
 //! single connection; that is for the [local API](crate::view::api).
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,82 +16,15 @@ const HTML: &str = "text/html; charset=utf-8";
 const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
 
-/// Where the metrics are. In a landing page and in requests it stands as it is, so it has no
-/// character that means anything to either.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TelemetryPath(String);
-
-impl TelemetryPath {
-    /// The path, beginning with `/`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for TelemetryPath {
-    fn default() -> Self {
-        Self("/metrics".to_owned())
-    }
-}
-
-impl fmt::Display for TelemetryPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for TelemetryPath {
-    type Err = TelemetryPathError;
-
-    /// # Errors
-    ///
-    /// The text does not begin with `/`, has other characters than letters, digits and `/._-~`, or
-    /// is one of the paths of the health checks.
-    fn from_str(text: &str) -> Result<Self, TelemetryPathError> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-~".contains(c);
-        if !text.starts_with('/') || !text.chars().all(is_plain) {
-            return Err(TelemetryPathError::Malformed);
-        }
-        if [HEALTHY, READY].contains(&text) {
-            return Err(TelemetryPathError::Taken);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// Why a text is no path for metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TelemetryPathError {
-    /// It is no plain path.
-    Malformed,
-    /// A health check is there.
-    Taken,
-}
-
-impl fmt::Display for TelemetryPathError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => {
-                f.write_str("write a path like /metrics: a slash, then letters, digits and /._-~")
-            }
-            Self::Taken => write!(f, "{HEALTHY} and {READY} are taken: choose another path"),
-        }
-    }
-}
-
-impl std::error::Error for TelemetryPathError {}
-
-/// What can be chosen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HttpOptions {
-    /// Where the metrics are; `/` takes the place of the landing page.
-    pub telemetry_path: TelemetryPath,
-}
-
 /// Answers requests on TCP from the owner behind `mailbox`.
-pub fn router(mailbox: Mailbox, options: HttpOptions) -> Router {
-    let site = Arc::new(Site { mailbox, options });
+///
+/// The metrics are at `telemetry_path`; `/` takes the place of the landing page. It stands in that
+/// page as it is: the configuration lets no character through that means anything there.
+pub fn router(mailbox: Mailbox, telemetry_path: String) -> Router {
+    let site = Arc::new(Site {
+        mailbox,
+        telemetry_path,
+    });
     // One handler instead of routes: the path of the metrics is the user's choice, and a route
     // that collides with another would panic.
     Router::new().fallback(answer).with_state(site)
@@ -101,11 +32,11 @@ pub fn router(mailbox: Mailbox, options: HttpOptions) -> Router {
 
 struct Site {
     mailbox: Mailbox,
-    options: HttpOptions,
+    telemetry_path: String,
 }
 
 async fn answer(State(site): State<Arc<Site>>, method: Method, uri: Uri) -> Response {
-    let telemetry_path = site.options.telemetry_path.as_str();
+    let telemetry_path = site.telemetry_path.as_str();
     let path = uri.path();
     if path != telemetry_path && !["/", HEALTHY, READY].contains(&path) {
         let sentence = format!("there is nothing here; metrics are at {telemetry_path}\n");

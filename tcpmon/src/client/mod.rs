@@ -1,0 +1,98 @@
+//! Asks a running agent, over its unix socket.
+//!
+//! A connection per question: on the same machine that costs nothing, and no state can go stale
+//! when the agent is restarted in between.
+
+mod answer;
+mod error;
+mod events;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+pub use self::error::ClientError;
+pub use self::events::Events;
+
+use self::answer::{Answer, Document, decode};
+use crate::core::filter::Filter;
+use crate::core::query::{Sockets, SocketsQuestion, Summary};
+use crate::view::api::routes::Question;
+
+/// Time for a connection. The kernel makes it without the agent; only a full queue takes longer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for a whole answer; of a stream of events, for its beginning.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Asks the agent behind one socket.
+#[derive(Clone, Debug)]
+pub struct UnixClient {
+    path: PathBuf,
+}
+
+impl UnixClient {
+    /// A client of the agent that listens at `path`. Connects when it is asked something.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where the agent listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The machine at a glance.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn summary(&self) -> Result<Summary, ClientError> {
+        self.document(&Question::Summary).await
+    }
+
+    /// The sockets `question` asks for.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`]; an answer larger than 1 GiB, about 1.5 million sockets, is refused.
+    pub async fn sockets(&self, question: &SocketsQuestion) -> Result<Sockets, ClientError> {
+        self.document(&Question::Sockets(question.clone())).await
+    }
+
+    /// Transitions of matching sockets from now on. The stream ends with the agent, or after the
+    /// first error.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`]. The same errors can come later, in the stream.
+    pub async fn watch(&self, filter: &Filter) -> Result<Events, ClientError> {
+        let question = Question::Events(filter.clone());
+        let answer = self.in_time(Answer::to(&self.path, &question)).await?;
+        Ok(events::stream(answer))
+    }
+
+    async fn document<T: Document>(&self, question: &Question) -> Result<T, ClientError> {
+        let bytes = self.in_time(async {
+            let answer = Answer::to(&self.path, question).await?;
+            answer.into_bytes().await
+        });
+        decode(&self.path, &bytes.await?)
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| {
+            let (path, seconds) = (self.path.display(), ANSWER_TIMEOUT.as_secs());
+            let sentence = format!("the agent at {path} did not answer within {seconds} s");
+            Err(ClientError::Broken(sentence))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
