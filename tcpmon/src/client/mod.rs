@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-pub use self::error::ClientError;
+pub use self::error::{Barrier, ClientError};
 pub use self::events::Events;
 
 use self::answer::{Answer, Document, decode};

@@ -166,7 +166,7 @@ fn the_silent_edge_from_fin_wait2_to_time_wait_is_found_and_is_no_drift() {
     let socket = Speaker::new(100, 7, 40000, 80);
     socket.says(&mut table, SECOND, State::FinWait1, State::FinWait2);
     socket
-        .flags(0)
+        .flags(flag::ORPHAN)
         .says(&mut table, SECOND, State::FinWait2, State::Close);
     assert_eq!(table.in_state(State::FinWait2), 1);
     let rows_now = [minisock(7, State::TimeWait, 58_000)];
