@@ -59,6 +59,8 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
         Some(_) => load_holders(&mut chosen),
         None => None,
     };
+    // Before the sweeper starts: its thread inherits it.
+    privilege::no_new_privileges()?;
     let (sweeper, jobs, reports) = start_sweeper(holders)?;
     let kept = give_up_privileges(stream.as_ref())?;
     chosen.push(kept);
@@ -234,7 +236,6 @@ fn start_sweeper(holders: Option<Holders>) -> anyhow::Result<SweeperEnds> {
 /// Gives up every capability, but CAP_BPF where the kernel wants it for reading counters (before
 /// 5.19); found by trying on a thread that is thrown away.
 fn give_up_privileges(stream: Option<&Stream>) -> anyhow::Result<String> {
-    privilege::no_new_privileges()?;
     let works_without = match stream {
         None => true,
         Some(stream) => thread::scope(|scope| {

@@ -92,6 +92,8 @@ pub struct DumpRow {
     pub send_queue: u32,
     /// Milliseconds until the socket's timer fires; for a minisock its remaining life.
     pub expires_ms: u32,
+    /// Control group id; 0 for minisocks, requests, and on kernels that do not tell.
+    pub cgroup: u64,
     /// Milliseconds since the last ACK came in (`tcpi_last_ack_recv`): the socket has been in its
     /// state for at least that long. Only where it was asked for and where that conclusion holds:
     /// a full socket in a state that begins with a segment from the peer (ESTABLISHED, FIN_WAIT2,

@@ -286,7 +286,7 @@ fn namespaces() -> Feature {
         NAME,
         Standing::Limited,
         format!(
-            "{count} found, {closed} cannot be entered, {} processes hide theirs",
+            "{count} found, {closed} cannot be entered, {} of processes that may not be looked at",
             found.denied
         ),
         "grant CAP_SYS_ADMIN and CAP_SYS_PTRACE; the stream still sees their transitions",

@@ -113,21 +113,32 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         }
     }
 
-    fn audit(&mut self, with_info: bool) -> bool {
-        let mut discovered = true;
+    /// Looks for namespaces anew; `false` when some may have stayed hidden.
+    fn discover(&mut self) -> bool {
         match netns::discover(&self.root, &NAMED) {
             Ok(discovery) => {
-                discovered = discovery.denied == 0;
                 self.namespaces = discovery.namespaces;
+                discovery.denied == 0
             }
-            Err(error) => log::warn!("cannot look for namespaces: {error}"),
+            Err(error) => {
+                log::warn!("cannot look for namespaces: {error}");
+                false
+            }
         }
+    }
+
+    fn audit(&mut self, with_info: bool) -> bool {
+        let discovered = self.discover();
         let all = self.namespaces.clone();
         self.sweep(&all, StateSet::LIVE, with_info, discovered)
     }
 
     fn minisocks(&mut self, wanted: &[NetnsIdentity]) -> bool {
         let inodes: BTreeSet<u32> = wanted.iter().map(|netns| netns.inode).collect();
+        let known: BTreeSet<u32> = self.namespaces.iter().map(|found| found.inode).collect();
+        if !inodes.is_subset(&known) {
+            self.discover();
+        }
         let some: Vec<Discovered> = self
             .namespaces
             .iter()

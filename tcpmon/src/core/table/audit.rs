@@ -180,6 +180,10 @@ impl Table {
             socket.inode = u64::from(row.inode);
             socket.accepted = Some(true);
         }
+        if row.cgroup != 0 && socket.cgroup != row.cgroup {
+            socket.cgroup = row.cgroup;
+            self.cgroups.want(row.cgroup);
+        }
         if socket.tuple.local_port == 0 || socket.tuple.remote_port == 0 {
             socket.tuple = row.tuple;
         }
@@ -228,6 +232,8 @@ impl Table {
         socket.touched_ns = time.started_ns.saturating_sub(1);
         socket.cookie = row.cookie;
         socket.inode = u64::from(row.inode);
+        socket.cgroup = row.cgroup;
+        self.cgroups.want(row.cgroup);
         socket.tuple = row.tuple;
         socket.netns = netns;
         socket.kind = row.kind;

@@ -9,6 +9,7 @@ use crate::source::sockdiag::bytes::{take, take_padded, take_u16, take_u32};
 
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SHUTDOWN: u16 = 8;
+const INET_DIAG_CGROUP_ID: u16 = 21;
 /// `NLA_TYPE_MASK`: the two high bits of an attribute's type are flags.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
 /// Bytes of `struct nlattr`.
@@ -59,6 +60,8 @@ pub struct Row {
     pub shutdown: Option<u8>,
     /// `tcpi_last_ack_recv` in milliseconds, from a full socket asked with `with_info`.
     pub last_ack_recv_ms: Option<u32>,
+    /// Control group id; full sockets have it from Linux 5.9 on.
+    pub cgroup_id: Option<u64>,
 }
 
 impl Row {
@@ -93,6 +96,7 @@ impl Row {
             inode: take_u32(rest)?,
             shutdown: None,
             last_ack_recv_ms: None,
+            cgroup_id: None,
         };
         row.attributes(payload);
         Some(row)
@@ -102,6 +106,9 @@ impl Row {
         while let Some((kind, value)) = take_attribute(&mut bytes) {
             match kind & ATTRIBUTE_TYPE {
                 INET_DIAG_SHUTDOWN => self.shutdown = value.first().copied(),
+                INET_DIAG_CGROUP_ID => {
+                    self.cgroup_id = value.try_into().ok().map(u64::from_ne_bytes);
+                }
                 INET_DIAG_INFO => self.last_ack_recv_ms = last_ack_recv(value),
                 _ => {}
             }
@@ -129,6 +136,7 @@ impl Row {
             recv_queue: self.recv_queue,
             send_queue: self.send_queue,
             expires_ms: self.expires_ms,
+            cgroup: self.cgroup_id.unwrap_or(0),
             last_ack_ms: self
                 .last_ack_recv_ms
                 .filter(|_| kind == Kind::Full && begins_with_a_segment(state)),

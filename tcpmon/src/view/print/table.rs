@@ -28,6 +28,13 @@ pub(super) fn sockets(
     aligned(out, &lines, &right)
 }
 
+fn namespaces(number: u64) -> String {
+    match number {
+        1 => "1 network namespace".to_owned(),
+        number => format!("{} network namespaces", count(number)),
+    }
+}
+
 /// Prints how the machine is, then a line per state.
 pub(super) fn summary(
     out: &mut dyn io::Write,
@@ -37,12 +44,12 @@ pub(super) fn summary(
     let safe = |text: &str| sanitise_bounded(text, LONGEST_LINE, charset);
     writeln!(
         out,
-        "tcpmon {} on {}, Linux {}, up {}, {} network namespaces",
+        "tcpmon {} on {}, Linux {}, up {}, {}",
         safe(&summary.version),
         safe(&summary.host),
         safe(&summary.kernel),
         age(summary.uptime_seconds, false, charset),
-        count(summary.namespaces),
+        namespaces(summary.namespaces),
     )?;
     health(out, &summary.health, charset)?;
     for limit in &summary.health.limits {

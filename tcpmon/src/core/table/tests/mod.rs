@@ -98,6 +98,7 @@ fn row(cookie: u64, state: State, local_port: u16, remote_port: u16) -> DumpRow 
         recv_queue: 0,
         send_queue: 0,
         expires_ms: 0,
+        cgroup: 0,
         last_ack_ms: None,
     }
 }

@@ -25,6 +25,7 @@ const FULL: Row = Row {
     inode: 77,
     shutdown: Some(0),
     last_ack_recv_ms: None,
+    cgroup_id: None,
 };
 const REQUEST: Row = Row {
     state: 3,
@@ -72,6 +73,9 @@ fn encode(row: &Row) -> Vec<u8> {
     assert_eq!(out.len(), ROW_SIZE);
     if let Some(shutdown) = row.shutdown {
         out.extend(attribute(INET_DIAG_SHUTDOWN, &[shutdown]));
+    }
+    if let Some(cgroup_id) = row.cgroup_id {
+        out.extend(attribute(INET_DIAG_CGROUP_ID, &cgroup_id.to_ne_bytes()));
     }
     if let Some(last) = row.last_ack_recv_ms {
         let mut info = vec![0xaa; 248];
@@ -250,6 +254,7 @@ prop_compose! {
         words in any::<[u32; 6]>(),
         shutdown in any::<Option<u8>>(),
         last_ack_recv_ms in any::<Option<u32>>(),
+        cgroup_id in any::<Option<u64>>(),
     ) -> Row {
         let [family, state, timer, retransmits] = head;
         let (local_port, remote_port) = ports;
@@ -257,7 +262,7 @@ prop_compose! {
         Row {
             family, state, timer, retransmits, local_port, remote_port, local, remote,
             interface, cookie, expires_ms, recv_queue, send_queue, uid, inode, shutdown,
-            last_ack_recv_ms,
+            last_ack_recv_ms, cgroup_id,
         }
     }
 }
