@@ -1,5 +1,7 @@
 //! Decoding and applying records, and the memory of a socket. Prints `name: value` lines.
 
+#![expect(clippy::print_stdout, reason = "its results are its output")]
+
 use std::time::Instant;
 
 use tcpmon::core::query::SocketsQuestion;

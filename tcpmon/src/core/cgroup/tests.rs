@@ -279,7 +279,8 @@ fn lxc_and_ecs() {
 fn the_innermost_container_wins() {
     check(&[
         (
-            "/system.slice/docker-{A}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{P_D}.slice/cri-containerd-{B}.scope",
+            "/system.slice/docker-{A}.scope/kubelet.slice/\
+             kubelet-kubepods.slice/kubelet-kubepods-pod{P_D}.slice/cri-containerd-{B}.scope",
             Some("cri-containerd-{B}.scope"),
             Some((Some("containerd"), "{B}")),
             Some("{POD}"),

@@ -94,7 +94,9 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "state foo",
-        "unknown state `foo` at position 7 (states: listening, syn-sent, syn-recv, established, fin-wait-1, fin-wait-2, closing, time-wait, close-wait, last-ack, closed, all, connected, synchronized, bucket, big)",
+        "unknown state `foo` at position 7 (states: listening, syn-sent, syn-recv, established, \
+         fin-wait-1, fin-wait-2, closing, time-wait, close-wait, last-ack, \
+         closed, all, connected, synchronized, bucket, big)",
     ),
     (
         "state < closed",
@@ -184,7 +186,8 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "dst example.org:443",
-        "`example.org:443` is not an address at position 5 (like 10.0.0.0/8, [::1]:443 or :443; host names are not looked up)",
+        "`example.org:443` is not an address at position 5 (like \
+         10.0.0.0/8, [::1]:443 or :443; host names are not looked up)",
     ),
     (
         "dst 10.0.0.0/33",
