@@ -7,7 +7,7 @@ use tcpmon_common::{Counters, State};
 use super::Agent;
 use crate::clock;
 use crate::core::query::{Health, SCHEMA, StateSummary, Summary};
-use crate::core::snapshot::{ProcessUsage, ProgramUsage, Snapshot, StateNow};
+use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
 use crate::core::table::Drift;
 use crate::source::bpf::Stream;
 use crate::source::procfs::{ProcRoot, own};
@@ -151,24 +151,10 @@ impl Agent {
             table_bytes: self.table.bytes() as u64,
             audits: self.audits,
             program: self.stream.as_ref().map(|_| self.losses.program),
-            process: process_usage(),
+            process: own::read(&ProcRoot::default()).ok(),
             watch_dropped: self.watchers.dropped(),
         }
     }
-}
-
-/// What this process uses; `None` where `/proc` does not tell.
-fn process_usage() -> Option<ProcessUsage> {
-    let own = own::read(&ProcRoot::default()).ok()?;
-    Some(ProcessUsage {
-        cpu_seconds: own.cpu_seconds,
-        resident_bytes: own.resident_bytes,
-        virtual_bytes: own.virtual_bytes,
-        open_fds: own.open_fds,
-        max_fds: own.max_fds,
-        start_time_seconds: own.start_time_seconds,
-        threads: own.threads,
-    })
 }
 
 fn owned(map: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {

@@ -3,33 +3,15 @@
 use std::fs;
 use std::io;
 
+use crate::core::snapshot::ProcessUsage;
 use crate::source::procfs::process::{Stat, TICKS_PER_SECOND, parse_stat};
 use crate::source::procfs::{ProcRoot, limits, number};
-
-/// The agent as a process.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OwnProcess {
-    /// Processor time of all threads, user and system, in seconds.
-    pub cpu_seconds: f64,
-    /// Resident memory in bytes.
-    pub resident_bytes: u64,
-    /// Address space in bytes.
-    pub virtual_bytes: u64,
-    /// Open descriptors.
-    pub open_fds: u64,
-    /// Limit of open descriptors; [`limits::UNLIMITED`]; `None` when not told.
-    pub max_fds: Option<u64>,
-    /// Start, in seconds since the epoch.
-    pub start_time_seconds: f64,
-    /// Threads.
-    pub threads: u64,
-}
 
 /// Reads the calling process.
 ///
 /// # Errors
 /// When `/proc` is not mounted, or not understood.
-pub fn read(root: &ProcRoot) -> io::Result<OwnProcess> {
+pub fn read(root: &ProcRoot) -> io::Result<ProcessUsage> {
     let stat = parse_stat(&fs::read(root.0.join("self/stat"))?).ok_or_else(|| odd("self/stat"))?;
     let resident = parse_resident_bytes(&root.read("self/status")?);
     let boot = parse_boot_time(&root.read("stat")?).ok_or_else(|| odd("stat"))?;
@@ -45,12 +27,12 @@ pub fn read(root: &ProcRoot) -> io::Result<OwnProcess> {
         start_ticks,
         virtual_bytes,
     } = stat;
-    Ok(OwnProcess {
+    Ok(ProcessUsage {
         cpu_seconds: seconds(user_ticks.saturating_add(system_ticks)),
         resident_bytes: resident.ok_or_else(|| odd("self/status"))?,
         virtual_bytes,
         open_fds: open_fds as u64,
-        max_fds,
+        max_fds: max_fds.filter(|limit| *limit != limits::UNLIMITED),
         start_time_seconds: boot as f64 + seconds(start_ticks),
         threads,
     })

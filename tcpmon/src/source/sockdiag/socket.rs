@@ -9,9 +9,10 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use crate::core::facts::{DumpRow, StateSet};
-use crate::source::sockdiag::cookie;
+
 use crate::source::sockdiag::message::{Body, Malformed, Messages, Request};
 use crate::source::sockdiag::row::Row;
+use crate::source::sockopt::netns_cookie_of;
 
 /// Rows handed over at once, at most (a little more when a datagram ends beyond it).
 pub const CHUNK_ROWS: usize = 4096;
@@ -128,7 +129,7 @@ impl Dumper {
     /// # Errors
     /// Whatever `getsockopt(2)` gives but `ENOPROTOOPT`.
     pub fn netns_cookie(&self) -> io::Result<u64> {
-        cookie::of_socket(&self.socket)
+        netns_cookie_of(&self.socket)
     }
 
     /// Lists the namespace's TCP sockets in `states`, both families, in chunks of about

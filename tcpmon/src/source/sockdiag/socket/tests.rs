@@ -188,7 +188,10 @@ fn a_dumper_asks_more_than_once_and_only_for_what_it_wants() {
         assert!(found);
     }
     let cookie = dumper.netns_cookie().expect("a socket");
-    assert_eq!(cookie, cookie::netns_cookie().expect("a socket"));
+    assert_eq!(
+        cookie,
+        crate::source::sockopt::netns_cookie().expect("a socket")
+    );
 }
 
 #[test]
