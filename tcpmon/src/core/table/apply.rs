@@ -3,8 +3,7 @@
 use tcpmon_common::record::{MINISOCKS_UNKNOWN, flag};
 use tcpmon_common::{Record, State};
 
-use super::slots::SlotId;
-use super::socket::{Owner, Socket};
+use super::socket::{Owner, SlotId, Socket};
 use super::totals::Drift;
 use super::{Process, TIME_WAIT_NS, Table};
 use crate::core::ending::Ending;

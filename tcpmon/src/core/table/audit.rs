@@ -9,8 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tcpmon_common::State;
 
 use super::namespaces::NetnsId;
-use super::slots::SlotId;
-use super::socket::{Details, Socket};
+use super::socket::{Details, SlotId, Socket};
 use super::totals::Drift;
 use super::{TIME_WAIT_NS, Table};
 use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet};

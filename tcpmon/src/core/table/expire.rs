@@ -3,7 +3,7 @@
 use tcpmon_common::State;
 
 use super::Table;
-use super::slots::SlotId;
+use super::socket::SlotId;
 use crate::core::facts::Kind;
 
 /// The kernel's timer wheel lets a 60 s timer fire up to an eighth late; a dump sees the real end

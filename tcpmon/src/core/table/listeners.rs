@@ -4,8 +4,8 @@
 use rustc_hash::FxHashMap;
 
 use super::namespaces::NetnsId;
-use super::slots::{SlotId, Slots};
-use super::socket::{Owner, Socket};
+use super::slots::Slots;
+use super::socket::{Owner, SlotId, Socket};
 use crate::core::tuple::Tuple;
 
 /// Listening sockets by namespace and local port.

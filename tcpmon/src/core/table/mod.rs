@@ -30,9 +30,8 @@ use namespaces::Namespaces;
 pub use namespaces::NetnsId;
 use processes::Processes;
 pub use processes::{Process, ProcessId};
-pub use slots::SlotId;
 use slots::Slots;
-pub use socket::{Details, Owner, Socket};
+pub use socket::{Details, Owner, SlotId, Socket};
 pub use totals::{Drift, Totals};
 
 use crate::core::facts::{Kind, NetnsIdentity};

@@ -4,8 +4,7 @@ use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
 use super::cgroups::Cgroups;
-use super::slots::SlotId;
-use super::socket::{Owner, Socket};
+use super::socket::{Owner, SlotId, Socket};
 use super::{Process, Table};
 use crate::core::facts::{HolderFact, Kind};
 use crate::core::query::OwnerSource;

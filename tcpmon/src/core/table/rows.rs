@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use tcpmon_common::State;
 
-use super::slots::SlotId;
-use super::socket::Socket;
+use super::socket::{SlotId, Socket};
 use super::{Process, Table};
 use crate::core::facts::Kind;
 use crate::core::filter::Subject;

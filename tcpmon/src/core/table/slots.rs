@@ -5,17 +5,8 @@
 
 use tcpmon_common::State;
 
-use super::socket::Socket;
+use super::socket::{SlotId, Socket};
 use crate::core::facts::StateSet;
-
-/// Index of a socket. Reused after the socket is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SlotId(u32);
-
-impl SlotId {
-    /// No socket.
-    pub(super) const NONE: Self = Self(u32::MAX);
-}
 
 #[derive(Clone, Copy, Debug)]
 struct List {
@@ -64,27 +55,27 @@ impl Slots {
     /// The socket at `id`. One that is gone keeps its last facts until the slot is reused.
     #[inline]
     pub(super) fn get(&self, id: SlotId) -> &Socket {
-        &self.sockets[id.0 as usize]
+        &self.sockets[id.index()]
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: SlotId) -> &mut Socket {
-        &mut self.sockets[id.0 as usize]
+        &mut self.sockets[id.index()]
     }
 
     pub(super) fn is_alive(&self, id: SlotId) -> bool {
-        self.alive.get(id.0 as usize).copied().unwrap_or(false)
+        self.alive.get(id.index()).copied().unwrap_or(false)
     }
 
     /// Stores `socket` as the newest of its state, or where its time of entry belongs: from
     /// `near` on, if given, else looked for from the newest backwards.
     pub(super) fn insert(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
         let id = if let Some(id) = self.free.pop() {
-            self.sockets[id.0 as usize] = socket;
-            self.alive[id.0 as usize] = true;
+            self.sockets[id.index()] = socket;
+            self.alive[id.index()] = true;
             id
         } else {
-            let id = SlotId(u32::try_from(self.sockets.len()).unwrap_or(u32::MAX - 1));
+            let id = SlotId::from_index(self.sockets.len());
             self.sockets.push(socket);
             self.alive.push(true);
             id
@@ -96,7 +87,7 @@ impl Slots {
     /// Takes the socket out of its list and frees the slot.
     pub(super) fn remove(&mut self, id: SlotId) {
         self.unlink(id);
-        self.alive[id.0 as usize] = false;
+        self.alive[id.index()] = false;
         self.free.push(id);
     }
 
@@ -143,7 +134,7 @@ impl Slots {
     /// Every socket alive, in no particular order.
     pub(super) fn ids(&self) -> impl Iterator<Item = SlotId> + '_ {
         let alive = self.alive.iter().enumerate();
-        alive.filter_map(|(index, alive)| alive.then_some(SlotId(index as u32)))
+        alive.filter_map(|(index, alive)| alive.then_some(SlotId::from_index(index)))
     }
 
     /// Bytes allocated.

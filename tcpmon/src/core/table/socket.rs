@@ -4,10 +4,28 @@ use tcpmon_common::State;
 
 use super::namespaces::NetnsId;
 use super::processes::ProcessId;
-use super::slots::SlotId;
 use crate::core::facts::Kind;
 use crate::core::query::{OwnerSource, Role};
 use crate::core::tuple::Tuple;
+
+/// Index of a socket in the table. Reused after the socket is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SlotId(u32);
+
+impl SlotId {
+    /// No socket.
+    pub(super) const NONE: Self = Self(u32::MAX);
+
+    /// The socket at `index`. Four thousand million sockets would need a terabyte of kernel memory;
+    /// the last index stands for all beyond.
+    pub(super) fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX - 1))
+    }
+
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Who holds a socket, and how that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

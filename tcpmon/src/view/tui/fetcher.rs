@@ -3,8 +3,8 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::action::{Answer, Request};
 use super::feed::Feed;
-use super::update::{Answer, Request};
 
 /// The feed at work; it stops when this is dropped.
 pub(super) struct Fetcher {

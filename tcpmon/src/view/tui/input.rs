@@ -2,9 +2,9 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
 
+use super::action::{Action, Command};
 use super::app::Mode;
 use super::edit::Stroke;
-use super::update::{Action, Command};
 
 /// Keys and what they do.
 pub(super) struct Binding {

@@ -8,6 +8,7 @@
 //! ```
 //! [`run`] alone waits and acts; the rest is pure, and time comes in with the heartbeat.
 
+mod action;
 mod app;
 mod cursor;
 mod edit;

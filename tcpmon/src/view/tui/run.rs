@@ -8,12 +8,13 @@ use futures_util::StreamExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use super::action::{Action, Command, Effect};
 use super::app::{App, TopOptions};
 use super::feed::Feed;
 use super::fetcher::Fetcher;
 use super::input;
 use super::terminal::Screen;
-use super::update::{Action, Command, Effect, update};
+use super::update::update;
 
 /// How exactly intervals and the age of stale data are kept.
 const HEARTBEAT: Duration = Duration::from_millis(250);

@@ -9,11 +9,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier};
 
+use super::action::{Action, Answer, Command, Effect};
 use super::app::{ActiveFilter, App, TopOptions};
 use super::edit::Stroke;
 use super::feed::Snapshot;
 use super::render::render;
-use super::update::{Action, Answer, Command, Effect, update};
+use super::update::update;
 use crate::core::query::Sockets;
 use crate::view::fixture;
 use crate::view::format::{Charset, sanitise};

@@ -33,7 +33,7 @@ fn rows_when(port: u16, states: StateSet, complete: impl Fn(&[DumpRow]) -> bool)
 }
 
 fn cookie_of(socket: &impl std::os::fd::AsFd) -> u64 {
-    cookie::get_u64(socket, libc::SO_COOKIE).expect("any socket has one")
+    crate::source::sockopt::socket_cookie(socket).expect("any socket has one")
 }
 
 fn inode_of(socket: &impl std::os::fd::AsFd) -> u64 {

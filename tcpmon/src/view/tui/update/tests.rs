@@ -1,9 +1,13 @@
 //! Actions and what they lead to.
 
+use std::time::Duration;
+
 use super::*;
 use crate::core::query::Sockets;
 use crate::view::fixture;
 use crate::view::tui::app::{Mode, TopOptions};
+use crate::view::tui::edit::Stroke;
+use crate::view::tui::feed::Snapshot;
 
 const SECOND: Duration = Duration::from_secs(1);
 
