@@ -286,7 +286,7 @@ fn namespaces() -> Feature {
         NAME,
         Standing::Limited,
         format!(
-            "{count} found, {closed} cannot be entered, {} of processes that may not be looked at",
+            "{count} found; cannot be entered: {closed}; processes that cannot be looked at: {}",
             found.denied
         ),
         "grant CAP_SYS_ADMIN and CAP_SYS_PTRACE; the stream still sees their transitions",

@@ -111,18 +111,24 @@ pub(super) fn load(options: &Options) -> anyhow::Result<(Ebpf, Rung, &'static st
         Attach::TpBtf => &[Rung::TpBtf, Rung::TpBtfNoCookie],
         Attach::Tracepoint => &[Rung::Tracepoint],
     };
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<(Rung, String)> = Vec::new();
     for rung in ladder {
         match try_rung(*rung, options) {
             Ok((ebpf, program)) => {
-                for reason in &reasons {
-                    log::debug!("{reason}");
+                for (rung, reason) in &reasons {
+                    log::debug!("{rung}: {reason}");
                 }
                 return Ok((ebpf, *rung, program));
             }
-            Err(error) => reasons.push(format!("{rung}: {error:#}")),
+            Err(error) => reasons.push((*rung, format!("{error:#}"))),
         }
     }
+    // Two rungs that fail for one reason are one sentence.
+    reasons.dedup_by(|next, first| next.1 == first.1);
+    let reasons: Vec<String> = reasons
+        .into_iter()
+        .map(|(rung, reason)| format!("{rung}: {reason}"))
+        .collect();
     anyhow::bail!("{}", reasons.join("; "))
 }
 
@@ -176,8 +182,9 @@ pub(super) fn with_offsets(
 }
 
 pub(super) fn kernel_btf() -> anyhow::Result<Btf> {
+    anyhow::ensure!(Path::new(BTF_PATH).exists(), "no BTF at {BTF_PATH}");
     Btf::parse_file(BTF_PATH, aya::Endianness::default())
-        .with_context(|| format!("no BTF at {BTF_PATH}"))
+        .with_context(|| format!("cannot read the kernel's types from {BTF_PATH}"))
 }
 
 fn load_classic(options: &Options) -> anyhow::Result<Ebpf> {
