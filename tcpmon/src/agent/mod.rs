@@ -69,8 +69,6 @@ pub struct Agent {
     jobs: thread_channel::Sender<Job>,
     schedule: Schedule,
     sweeping: Option<Kind>,
-    /// A sweep of sockets is being compared with the table.
-    auditing: bool,
     repairs_before: u64,
     watchers: Watchers,
     rates: Rates,
@@ -178,7 +176,6 @@ impl Agent {
             jobs,
             schedule: Schedule::new(nanoseconds(audit_interval)),
             sweeping: None,
-            auditing: false,
             repairs_before: 0,
             watchers: Watchers::default(),
             rates: Rates::default(),
@@ -264,6 +261,7 @@ impl Agent {
             Kind::Minisocks => Job::Minisocks(minisocks),
             Kind::Holders => Job::Holders,
             Kind::Cgroups => Job::Cgroups,
+            Kind::Queues => Job::Queues,
         };
         self.sweeping = Some(kind);
         if self.jobs.send(job).is_err() {
@@ -275,7 +273,6 @@ impl Agent {
         match report {
             Report::Began(states) => {
                 self.repairs_before = self.repairs();
-                self.auditing = true;
                 self.table.begin_audit(states);
             }
             Report::Rows {
@@ -300,6 +297,8 @@ impl Agent {
                 self.audits.cpu_ns += cost_ns;
                 self.free(cost_ns);
             }
+            Report::Listeners(rows) => self.table.measure_queues(&rows),
+            Report::Namespace(fact) => self.table.describe_namespace(fact),
             Report::Cgroups(paths) => {
                 self.table.name_cgroups(&paths);
                 self.free(0);
@@ -311,7 +310,6 @@ impl Agent {
         let now_ns = clock::boottime_ns();
         self.drain_to(now_ns);
         self.table.end_audit(now_ns, end.complete);
-        self.auditing = false;
         self.audits.cpu_ns += end.cost_ns;
         if self.sweeping == Some(Kind::Audit) {
             self.audits.count += 1;

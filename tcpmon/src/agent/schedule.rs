@@ -13,6 +13,7 @@ const LONGEST_NS: u64 = 300 * SECOND_NS;
 const MINISOCKS_NS: u64 = SECOND_NS;
 const HOLDERS_NS: u64 = SECOND_NS;
 const CGROUPS_NS: u64 = 2 * SECOND_NS;
+const QUEUES_NS: u64 = SECOND_NS;
 
 /// One kind of sweep.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +59,7 @@ pub(super) struct Schedule {
     minisocks: Pace,
     holders: Pace,
     cgroups: Pace,
+    queues: Pace,
 }
 
 /// A kind of sweep.
@@ -71,6 +73,8 @@ pub(super) enum Kind {
     Holders,
     /// Names of control groups.
     Cgroups,
+    /// Accept queues, and the kernel's counters per namespace.
+    Queues,
 }
 
 impl Schedule {
@@ -85,6 +89,7 @@ impl Schedule {
             minisocks: Pace::default(),
             holders: Pace::default(),
             cgroups: Pace::default(),
+            queues: Pace::default(),
         }
     }
 
@@ -118,6 +123,8 @@ impl Schedule {
             Some(Kind::Minisocks)
         } else if wishes.cgroups && self.cgroups.is_due(CGROUPS_NS, COST_SHARE, now_ns) {
             Some(Kind::Cgroups)
+        } else if self.queues.is_due(QUEUES_NS, COST_SHARE, now_ns) {
+            Some(Kind::Queues)
         } else {
             None
         }
@@ -136,6 +143,7 @@ impl Schedule {
             Kind::Minisocks => self.minisocks.ended(now_ns, cost_ns),
             Kind::Holders => self.holders.ended(now_ns, cost_ns),
             Kind::Cgroups => self.cgroups.ended(now_ns, cost_ns),
+            Kind::Queues => self.queues.ended(now_ns, cost_ns),
         }
     }
 }
@@ -153,7 +161,7 @@ mod tests {
     #[test]
     fn one_sweep_at_a_time_and_the_audit_first() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
-        let order = [Kind::Audit, Kind::Holders, Kind::Cgroups];
+        let order = [Kind::Audit, Kind::Holders, Kind::Cgroups, Kind::Queues];
         for kind in order {
             assert_eq!(schedule.next(ALL, 0), Some(kind));
             assert_eq!(schedule.next(ALL, 0), None, "busy");
@@ -168,7 +176,13 @@ mod tests {
         let mut schedule = Schedule::new(5 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
         schedule.ended(Kind::Audit, 0, 0);
-        assert_eq!(schedule.next(Wishes::default(), 5 * SECOND_NS - 1), None);
+        let almost_due = 5 * SECOND_NS - 1;
+        assert_eq!(
+            schedule.next(Wishes::default(), almost_due),
+            Some(Kind::Queues)
+        );
+        schedule.ended(Kind::Queues, almost_due, 0);
+        assert_eq!(schedule.next(Wishes::default(), almost_due), None);
     }
 
     #[test]
@@ -176,6 +190,7 @@ mod tests {
         let mut schedule = Schedule::new(5 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
         schedule.ended(Kind::Audit, 0, SECOND_NS / 2);
+        schedule.queues.ended(49 * SECOND_NS, 0);
         assert_eq!(schedule.next(Wishes::default(), 49 * SECOND_NS), None);
         assert_eq!(
             schedule.next(Wishes::default(), 50 * SECOND_NS),
@@ -188,6 +203,7 @@ mod tests {
         let mut schedule = Schedule::new(60 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
         schedule.ended(Kind::Audit, 0, SECOND_NS / 100);
+        schedule.queues.ended(2 * SECOND_NS, 0);
         schedule.hurry();
         assert_eq!(schedule.next(Wishes::default(), SECOND_NS - 1), None);
         assert_eq!(

@@ -94,11 +94,105 @@ pub struct DumpRow {
     pub expires_ms: u32,
     /// Control group id; 0 for minisocks, requests, and on kernels that do not tell.
     pub cgroup: u64,
+    /// For a listener, SYNs and handshakes it dropped, where that was asked for.
+    pub drops: Option<u32>,
     /// Milliseconds since the last ACK came in (`tcpi_last_ack_recv`): the socket has been in its
     /// state for at least that long. Only where it was asked for and where that conclusion holds:
     /// a full socket in a state that begins with a segment from the peer (ESTABLISHED, FIN_WAIT2,
     /// CLOSE_WAIT, CLOSING). A process can enter the others long after the last ACK.
     pub last_ack_ms: Option<u32>,
+}
+
+/// Events the kernel counts per network namespace (`TcpExt:` of `/proc/net/netstat`), in the order
+/// of their index in [`KernelEvents`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum KernelEvent {
+    /// `ListenOverflows`: handshakes dropped because an accept queue was full.
+    ListenOverflows,
+    /// `ListenDrops`: everything dropped at listeners, overflows included.
+    ListenDrops,
+    /// `SyncookiesSent`.
+    SyncookiesSent,
+    /// `SyncookiesRecv`: connections made from a cookie.
+    SyncookiesReceived,
+    /// `SyncookiesFailed`.
+    SyncookiesFailed,
+    /// `TCPReqQFullDoCookies`: the queue of half-open connections was full, a cookie was sent.
+    RequestQueueCookies,
+    /// `TCPReqQFullDrop`: that queue was full, the SYN was dropped.
+    RequestQueueDrops,
+    /// `TCPTimeWaitOverflow`: closed without TIME_WAIT at `tcp_max_tw_buckets`.
+    TimeWaitOverflow,
+    /// `TWRecycled`: TIME_WAIT entries a new connection took over.
+    TimeWaitRecycled,
+    /// `TWKilled`: minisocks ended before their time.
+    TimeWaitKilled,
+    /// `TCPAbortOnMemory`: orphans reset, there were too many or too little memory.
+    AbortsOnMemory,
+}
+
+impl KernelEvent {
+    /// Every event, in the order of its index.
+    pub const ALL: [Self; 11] = [
+        Self::ListenOverflows,
+        Self::ListenDrops,
+        Self::SyncookiesSent,
+        Self::SyncookiesReceived,
+        Self::SyncookiesFailed,
+        Self::RequestQueueCookies,
+        Self::RequestQueueDrops,
+        Self::TimeWaitOverflow,
+        Self::TimeWaitRecycled,
+        Self::TimeWaitKilled,
+        Self::AbortsOnMemory,
+    ];
+
+    /// The name in metrics and JSON, without prefix and unit.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ListenOverflows => "listen_overflows",
+            Self::ListenDrops => "listen_drops",
+            Self::SyncookiesSent => "syncookies_sent",
+            Self::SyncookiesReceived => "syncookies_received",
+            Self::SyncookiesFailed => "syncookies_failed",
+            Self::RequestQueueCookies => "request_queue_full_cookies",
+            Self::RequestQueueDrops => "request_queue_full_drops",
+            Self::TimeWaitOverflow => "time_wait_overflows",
+            Self::TimeWaitRecycled => "time_wait_recycled",
+            Self::TimeWaitKilled => "time_wait_killed",
+            Self::AbortsOnMemory => "aborts_on_memory",
+        }
+    }
+}
+
+/// A reading of all [`KernelEvent`]s; `None` where the kernel does not count one.
+pub type KernelEvents = [Option<u64>; KernelEvent::ALL.len()];
+
+/// What was read of one network namespace besides its sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceFact {
+    /// Which.
+    pub identity: NetnsIdentity,
+    /// Its name among `ip netns list`.
+    pub name: Option<String>,
+    /// The kernel's counters since the namespace was made.
+    pub events: KernelEvents,
+    /// TIME_WAIT and FIN_WAIT2 minisocks alive.
+    pub minisocks: Option<u64>,
+}
+
+/// Minisocks of a namespace as the table counts them: what a sweep compares the kernel's own count
+/// with before it dumps anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinisockCount {
+    /// The namespace.
+    pub netns: NetnsIdentity,
+    /// TIME_WAIT and FIN_WAIT2 minisocks.
+    pub minisocks: u64,
+    /// Those in FIN_WAIT2. They go to TIME_WAIT in silence, and the count stays the same.
+    pub orphans: u64,
 }
 
 /// Kernel time of a dump.

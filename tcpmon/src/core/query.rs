@@ -58,7 +58,8 @@ pub enum Role {
     Server,
 }
 
-/// One socket as users see it. `null` means unknown or not applicable, never zero.
+/// One socket as users see it. `null` means unknown or not applicable, never zero. What only
+/// listeners have, and the name few namespaces have, is left out elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SocketRow {
     /// Socket cookie, what `ss -e` shows as `sk:` in hexadecimal.
@@ -111,6 +112,18 @@ pub struct SocketRow {
     pub recv_queue: Option<u32>,
     /// Bytes not acknowledged; for a listener the limit of its accept queue. As of the last audit.
     pub send_queue: Option<u32>,
+    /// For a listener, the longest its accept queue was when it was looked at, about once a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_queue_longest: Option<u32>,
+    /// For a listener, half-open connections towards its port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_open: Option<u64>,
+    /// For a listener, SYNs and handshakes it dropped in its life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drops: Option<u32>,
+    /// Name of the network namespace among `ip netns list`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns_name: Option<String>,
 }
 
 /// Answer to [`SocketsQuestion`].

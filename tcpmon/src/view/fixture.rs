@@ -39,6 +39,10 @@ pub(crate) fn unknown() -> SocketRow {
         uid: None,
         recv_queue: None,
         send_queue: None,
+        accept_queue_longest: None,
+        half_open: None,
+        drops: None,
+        netns_name: None,
     }
 }
 

@@ -287,13 +287,17 @@ impl Table {
         self.totals.endings[ending as usize] += 1;
         match ending {
             Ending::TimeWait => {
+                self.count_out(id);
                 self.make_minisock(id, record.time_ns + TIME_WAIT_NS);
                 self.totals.count_silent(old, State::TimeWait);
                 self.enter(id, State::TimeWait, record.time_ns, duration_ns);
+                self.count_in(id);
             }
             // Still in FIN_WAIT2 for the peer and for `ss`: its age goes on.
             Ending::OrphanFinWait2 => {
+                self.count_out(id);
                 self.make_minisock(id, record.time_ns + self.fin_timeout_ns);
+                self.count_in(id);
             }
             _ => {
                 if let Some(duration_ns) = duration_ns {
@@ -320,8 +324,7 @@ impl Table {
         if let Some(owner) = &mut socket.owner {
             owner.fd = None;
         }
-        let (cookie, netns) = (socket.cookie, socket.netns);
-        self.namespaces.get_mut(netns).minisocks += 1;
+        let cookie = socket.cookie;
         if let Some(audit) = &mut self.audit {
             audit.index(cookie, Kind::Minisock, id);
         }

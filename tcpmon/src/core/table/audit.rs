@@ -204,7 +204,9 @@ impl Table {
         if was_listening {
             self.listeners.remove(self.slots.get(id), id);
         }
+        self.count_out(id);
         self.enter(id, to, entered_ns, duration);
+        self.count_in(id);
         self.slots.get_mut(id).age_is_lower_bound = is_lower_bound;
         if to == State::Listen {
             self.listeners.add(self.slots.get(id), id);

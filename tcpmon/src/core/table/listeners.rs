@@ -8,14 +8,26 @@ use super::slots::Slots;
 use super::socket::{Owner, SlotId, Socket};
 use crate::core::tuple::Tuple;
 
-/// Listening sockets by namespace and local port.
+/// What was seen of an accept queue since its listener is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Queue {
+    /// The longest the queue was when it was looked at.
+    pub(super) longest: u32,
+    /// SYNs and handshakes the listener dropped in its life; `None` before the first look.
+    pub(super) drops: Option<u32>,
+}
+
+/// Listening sockets.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(FxHashMap<(NetnsId, u16), Vec<SlotId>>);
+pub(super) struct Listeners {
+    by_port: FxHashMap<(NetnsId, u16), Vec<SlotId>>,
+    queues: FxHashMap<SlotId, Queue>,
+}
 
 impl Listeners {
     pub(super) fn add(&mut self, socket: &Socket, id: SlotId) {
         let key = (socket.netns, socket.tuple.local_port);
-        let same_port = self.0.entry(key).or_default();
+        let same_port = self.by_port.entry(key).or_default();
         if !same_port.contains(&id) {
             same_port.push(id);
         }
@@ -23,18 +35,30 @@ impl Listeners {
 
     pub(super) fn remove(&mut self, socket: &Socket, id: SlotId) {
         let key = (socket.netns, socket.tuple.local_port);
-        if let Some(same_port) = self.0.get_mut(&key) {
+        if let Some(same_port) = self.by_port.get_mut(&key) {
             same_port.retain(|other| *other != id);
             if same_port.is_empty() {
-                self.0.remove(&key);
+                self.by_port.remove(&key);
             }
+            self.queues.remove(&id);
         }
+    }
+
+    /// Takes over how long a listener's queue is now and what it dropped so far.
+    pub(super) fn measure(&mut self, id: SlotId, length: u32, drops: Option<u32>) {
+        let queue = self.queues.entry(id).or_default();
+        queue.longest = queue.longest.max(length);
+        queue.drops = drops.or(queue.drops);
+    }
+
+    pub(super) fn queue(&self, id: SlotId) -> Option<Queue> {
+        self.queues.get(&id).copied()
     }
 
     /// The owner of the listener that takes connections for `tuple`: the one bound to its very
     /// address, else to the wildcard. None when several processes could be meant (`SO_REUSEPORT`).
     pub(super) fn owner_for(&self, slots: &Slots, netns: NetnsId, tuple: &Tuple) -> Option<Owner> {
-        let same_port = self.0.get(&(netns, tuple.local_port))?;
+        let same_port = self.by_port.get(&(netns, tuple.local_port))?;
         let bound_to = |address: [u8; 16]| {
             same_port
                 .iter()

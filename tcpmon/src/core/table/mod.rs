@@ -11,6 +11,7 @@ mod listeners;
 mod namespaces;
 mod owners;
 mod processes;
+mod queues;
 mod rows;
 mod slots;
 mod socket;
@@ -34,7 +35,7 @@ use slots::Slots;
 pub use socket::{Details, Owner, SlotId, Socket};
 pub use totals::{Drift, Totals};
 
-use crate::core::facts::{Kind, NetnsIdentity};
+use crate::core::facts::{Kind, MinisockCount};
 
 /// How long a TIME_WAIT entry lives: `TCP_TIMEWAIT_LEN` of `include/net/tcp.h`.
 pub const TIME_WAIT_NS: u64 = 60_000_000_000;
@@ -133,7 +134,7 @@ impl Table {
 
     /// Namespaces in which minisocks are to be looked after: there are some by our count, or the
     /// kernel's count at the last record was another.
-    pub fn minisock_namespaces(&self) -> impl Iterator<Item = NetnsIdentity> + '_ {
+    pub fn minisock_namespaces(&self) -> impl Iterator<Item = MinisockCount> + '_ {
         let occupied = self.namespaces.occupied();
         occupied
             .filter(|namespace| {
@@ -142,7 +143,11 @@ impl Table {
                         .kernel_minisocks
                         .is_some_and(|(count, _)| count != namespace.minisocks)
             })
-            .map(|namespace| namespace.identity)
+            .map(|namespace| MinisockCount {
+                netns: namespace.identity,
+                minisocks: namespace.minisocks,
+                orphans: namespace.orphans,
+            })
     }
 
     /// Bytes of memory for the sockets and their indexes.
@@ -159,13 +164,9 @@ impl Table {
 
     /// Adds a socket and counts it in.
     fn add(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
-        let namespace = self.namespaces.get_mut(socket.netns);
-        namespace.sockets += 1;
-        if socket.kind == Kind::Minisock {
-            namespace.minisocks += 1;
-        }
         let (cookie, kind, bound) = (socket.cookie, socket.kind, socket.sock != 0);
         let id = self.slots.insert(socket, near);
+        self.count_in(id);
         if !bound && cookie != 0 && kind != Kind::Minisock {
             self.by_cookie.insert(cookie, id);
         }
@@ -175,7 +176,7 @@ impl Table {
     /// Removes a socket and counts it out. Its facts can still be read until the next addition.
     fn drop_socket(&mut self, id: SlotId) {
         let socket = self.slots.get(id);
-        let (sock, cookie, netns, kind) = (socket.sock, socket.cookie, socket.netns, socket.kind);
+        let (sock, cookie) = (socket.sock, socket.cookie);
         if sock != 0 && self.by_sock.get(&sock) == Some(&id) {
             self.by_sock.remove(&sock);
         }
@@ -183,11 +184,7 @@ impl Table {
             self.by_cookie.remove(&cookie);
         }
         self.listeners.remove(self.slots.get(id), id);
-        let namespace = self.namespaces.get_mut(netns);
-        namespace.sockets -= 1;
-        if kind == Kind::Minisock {
-            namespace.minisocks -= 1;
-        }
+        self.count_out(id);
         if let Some(owner) = self.slots.get(id).owner {
             self.processes.release(owner.process);
         }
@@ -196,18 +193,38 @@ impl Table {
 
     /// Moves a socket to another namespace, once that is known.
     fn set_netns(&mut self, id: SlotId, netns: NetnsId) {
-        let socket = self.slots.get_mut(id);
-        let before = socket.netns;
-        if before == netns {
+        if self.slots.get(id).netns == netns {
             return;
         }
-        socket.netns = netns;
-        let is_minisock = u64::from(socket.kind == Kind::Minisock);
-        let old = self.namespaces.get_mut(before);
-        old.sockets -= 1;
-        old.minisocks -= is_minisock;
-        let new = self.namespaces.get_mut(netns);
-        new.sockets += 1;
-        new.minisocks += is_minisock;
+        self.count_out(id);
+        self.slots.get_mut(id).netns = netns;
+        self.count_in(id);
     }
+
+    /// Counts a socket in its namespace; every change of its namespace, kind or, for a minisock,
+    /// state is between a `count_out` and a `count_in`.
+    fn count_in(&mut self, id: SlotId) {
+        let socket = self.slots.get(id);
+        let (minisock, orphan) = minisock_and_orphan(socket);
+        let namespace = self.namespaces.get_mut(socket.netns);
+        namespace.sockets += 1;
+        namespace.minisocks += minisock;
+        namespace.orphans += orphan;
+    }
+
+    fn count_out(&mut self, id: SlotId) {
+        let socket = self.slots.get(id);
+        let (minisock, orphan) = minisock_and_orphan(socket);
+        let namespace = self.namespaces.get_mut(socket.netns);
+        namespace.sockets -= 1;
+        namespace.minisocks -= minisock;
+        namespace.orphans -= orphan;
+    }
+}
+
+/// Whether the socket is a minisock, and one in FIN_WAIT2, as numbers to count with.
+fn minisock_and_orphan(socket: &Socket) -> (u64, u64) {
+    let is_minisock = socket.kind == Kind::Minisock;
+    let is_orphan = is_minisock && socket.state == State::FinWait2;
+    (u64::from(is_minisock), u64::from(is_orphan))
 }

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::core::facts::NetnsIdentity;
+use crate::core::facts::{KernelEvents, NamespaceFact, NetnsIdentity};
 
 /// Index of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,13 +14,19 @@ impl NetnsId {
 }
 
 /// What the table knows of a namespace.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Namespace {
     pub(super) identity: NetnsIdentity,
     /// Sockets in it, of any kind.
     pub(super) sockets: u64,
     /// Minisocks in it by our count.
     pub(super) minisocks: u64,
+    /// Those of them in FIN_WAIT2: a silent edge is ahead of them.
+    pub(super) orphans: u64,
+    /// Its name among `ip netns list`.
+    pub(super) name: Option<String>,
+    /// The kernel's counters when they were last read.
+    pub(super) events: Option<KernelEvents>,
     /// Minisocks by the kernel's count at the last record, and when that was.
     pub(super) kernel_minisocks: Option<(u64, u64)>,
 }
@@ -90,6 +96,21 @@ impl Namespaces {
     /// Namespaces with sockets.
     pub(super) fn occupied(&self) -> impl Iterator<Item = &Namespace> {
         self.all.iter().filter(|namespace| namespace.sockets > 0)
+    }
+
+    /// Takes over what was read of a namespace; returns by how much its counters have grown since
+    /// they were last read. What they had before the first reading is not ours to count.
+    pub(super) fn describe(&mut self, fact: NamespaceFact) -> KernelEvents {
+        let id = self.intern(fact.identity);
+        let namespace = self.get_mut(id);
+        namespace.name = fact.name;
+        let before = namespace.events.replace(fact.events);
+        let mut grown = KernelEvents::default();
+        for (index, now) in fact.events.into_iter().enumerate() {
+            let earlier = before.and_then(|before| before[index]);
+            grown[index] = now.map(|now| now.saturating_sub(earlier.unwrap_or(now)));
+        }
+        grown
     }
 
     /// Forgets namespaces without sockets; a new socket makes its namespace known again.

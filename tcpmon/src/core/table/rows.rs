@@ -153,6 +153,7 @@ impl Table {
         let cgroup = self.cgroups.get(socket.cgroup);
         let identity = cgroup.map(|cgroup| &cgroup.identity);
         let details = socket.details;
+        let queue = self.listeners.queue(id);
         SocketRow {
             cookie: nonzero(socket.cookie),
             netns: self.netns_inode(socket),
@@ -180,6 +181,10 @@ impl Table {
             uid: details.map(|details| details.uid),
             recv_queue: details.map(|details| details.recv_queue),
             send_queue: details.map(|details| details.send_queue),
+            accept_queue_longest: queue.map(|queue| queue.longest),
+            half_open: (socket.state == State::Listen).then(|| self.half_open(id)),
+            drops: queue.and_then(|queue| queue.drops),
+            netns_name: self.namespaces.get(socket.netns).name.clone(),
         }
     }
 

@@ -4,6 +4,7 @@ use tcpmon_common::State;
 use tcpmon_common::counter::STATES;
 
 use crate::core::ending::Ending;
+use crate::core::facts::KernelEvent;
 use crate::core::histogram::Histogram;
 
 /// Corrections: where the table and the kernel disagreed.
@@ -57,6 +58,9 @@ pub struct Totals {
     pub endings: [u64; Ending::ALL.len()],
     /// Corrections, by [`Drift`].
     pub drift: [u64; Drift::ALL.len()],
+    /// What the kernel counted itself in all namespaces since each was first looked at, by
+    /// [`KernelEvent`].
+    pub kernel_events: [u64; KernelEvent::ALL.len()],
 }
 
 impl Default for Totals {
@@ -71,6 +75,7 @@ impl Default for Totals {
             durations: [Histogram::default(); STATES],
             endings: [0; Ending::ALL.len()],
             drift: [0; Drift::ALL.len()],
+            kernel_events: [0; KernelEvent::ALL.len()],
         }
     }
 }

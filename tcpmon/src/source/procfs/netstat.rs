@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::core::facts::{KernelEvent, KernelEvents};
 use crate::source::procfs::{ProcRoot, number};
 
 /// Counters of the `TcpExt:` lines. `None` where the kernel does not have the counter.
@@ -44,6 +45,15 @@ pub fn read(root: &ProcRoot, pid: u32) -> io::Result<TcpExt> {
         .map(|text| parse(&text))
 }
 
+/// The counters of the namespace of the calling thread.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn read_own(root: &ProcRoot) -> io::Result<TcpExt> {
+    root.read("thread-self/net/netstat")
+        .map(|text| parse(&text))
+}
+
 /// Parses the file: a line of names, then a line of numbers.
 #[must_use]
 pub fn parse(text: &str) -> TcpExt {
@@ -62,6 +72,24 @@ pub fn parse(text: &str) -> TcpExt {
 }
 
 impl TcpExt {
+    /// The counters the table keeps.
+    #[must_use]
+    pub fn events(&self) -> KernelEvents {
+        KernelEvent::ALL.map(|event| match event {
+            KernelEvent::ListenOverflows => self.listen_overflows,
+            KernelEvent::ListenDrops => self.listen_drops,
+            KernelEvent::SyncookiesSent => self.syncookies_sent,
+            KernelEvent::SyncookiesReceived => self.syncookies_received,
+            KernelEvent::SyncookiesFailed => self.syncookies_failed,
+            KernelEvent::RequestQueueCookies => self.request_queue_full_cookies,
+            KernelEvent::RequestQueueDrops => self.request_queue_full_drops,
+            KernelEvent::TimeWaitOverflow => self.time_wait_overflow,
+            KernelEvent::TimeWaitRecycled => self.time_wait_recycled,
+            KernelEvent::TimeWaitKilled => self.time_wait_killed,
+            KernelEvent::AbortsOnMemory => self.aborts_on_memory,
+        })
+    }
+
     fn field(&mut self, name: &str) -> Option<&mut Option<u64>> {
         Some(match name {
             "TW" => &mut self.time_wait,

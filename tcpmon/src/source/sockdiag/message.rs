@@ -23,6 +23,8 @@ const NLM_F_DUMP_INTR: u16 = 0x010;
 
 /// The bit of `INET_DIAG_INFO` in `idiag_ext`.
 const EXTENSION_INFO: u8 = 1 << 1;
+/// The bit of `INET_DIAG_SKMEMINFO`.
+const EXTENSION_MEMORY: u8 = 1 << 6;
 
 /// What to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Request {
     pub states: StateSet,
     /// Whether full sockets carry `struct tcp_info`; about doubles the cost of a row.
     pub with_info: bool,
+    /// Whether full sockets carry `SK_MEMINFO`, which has what a listener dropped.
+    pub with_memory: bool,
 }
 
 impl Request {
@@ -52,7 +56,13 @@ impl Request {
         // Port 0: the kernel fills it in.
         put(&[0; 4]);
         // idiag_family is ignored by a dump; the prefix lengths never had a meaning.
-        let extensions = if self.with_info { EXTENSION_INFO } else { 0 };
+        let mut extensions = 0;
+        if self.with_info {
+            extensions |= EXTENSION_INFO;
+        }
+        if self.with_memory {
+            extensions |= EXTENSION_MEMORY;
+        }
         put(&[0, 0, 0, extensions]);
         // struct inet_diag_sockid: any ports, any addresses.
         put(&[0; 48]);
@@ -185,6 +195,7 @@ mod tests {
             sequence: 0x0102_0304,
             states: StateSet::of(&[State::Listen]),
             with_info: true,
+            with_memory: false,
         };
         let mut expected = Vec::new();
         expected.extend(76u32.to_ne_bytes());

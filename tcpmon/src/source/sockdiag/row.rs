@@ -8,8 +8,11 @@ use crate::core::tuple::{Family, Tuple};
 use crate::source::sockdiag::bytes::{take, take_padded, take_u16, take_u32};
 
 const INET_DIAG_INFO: u16 = 2;
+const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SHUTDOWN: u16 = 8;
 const INET_DIAG_CGROUP_ID: u16 = 21;
+/// Offset of `SK_MEMINFO_DROPS` in the array of `INET_DIAG_SKMEMINFO` (`linux/sock_diag.h`).
+const MEMINFO_DROPS: usize = 8 * 4;
 /// `NLA_TYPE_MASK`: the two high bits of an attribute's type are flags.
 const ATTRIBUTE_TYPE: u16 = 0x3fff;
 /// Bytes of `struct nlattr`.
@@ -62,6 +65,9 @@ pub struct Row {
     pub last_ack_recv_ms: Option<u32>,
     /// Control group id; full sockets have it from Linux 5.9 on.
     pub cgroup_id: Option<u64>,
+    /// `sk_drops`: for a listener, SYNs and handshakes it dropped. From a full socket asked with
+    /// `with_memory`.
+    pub drops: Option<u32>,
 }
 
 impl Row {
@@ -97,6 +103,7 @@ impl Row {
             shutdown: None,
             last_ack_recv_ms: None,
             cgroup_id: None,
+            drops: None,
         };
         row.attributes(payload);
         Some(row)
@@ -106,10 +113,11 @@ impl Row {
         while let Some((kind, value)) = take_attribute(&mut bytes) {
             match kind & ATTRIBUTE_TYPE {
                 INET_DIAG_SHUTDOWN => self.shutdown = value.first().copied(),
+                INET_DIAG_SKMEMINFO => self.drops = word_at(value, MEMINFO_DROPS),
                 INET_DIAG_CGROUP_ID => {
                     self.cgroup_id = value.try_into().ok().map(u64::from_ne_bytes);
                 }
-                INET_DIAG_INFO => self.last_ack_recv_ms = last_ack_recv(value),
+                INET_DIAG_INFO => self.last_ack_recv_ms = word_at(value, LAST_ACK_RECV),
                 _ => {}
             }
         }
@@ -137,6 +145,7 @@ impl Row {
             send_queue: self.send_queue,
             expires_ms: self.expires_ms,
             cgroup: self.cgroup_id.unwrap_or(0),
+            drops: self.drops,
             last_ack_ms: self
                 .last_ack_recv_ms
                 .filter(|_| kind == Kind::Full && begins_with_a_segment(state)),
@@ -180,9 +189,9 @@ fn take_attribute<'a>(bytes: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
     Some((kind, take_padded(bytes, value)?))
 }
 
-/// `struct tcp_info` grows at its end; older kernels send less of it.
-fn last_ack_recv(info: &[u8]) -> Option<u32> {
-    take_u32(&mut info.get(LAST_ACK_RECV..)?)
+/// Structures of the kernel grow at their end; older kernels send less of them.
+fn word_at(structure: &[u8], offset: usize) -> Option<u32> {
+    take_u32(&mut structure.get(offset..)?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Encoder as _, Registry, TextEncoder};
 
 use super::family::Family;
-use super::{process, stream, tcp, upkeep};
+use super::{kernel, process, stream, tcp, upkeep};
 use crate::core::snapshot::Snapshot;
 
 /// What [`render`] returns, as a `Content-Type`.
@@ -36,6 +36,7 @@ struct Scrape(Vec<Family>);
 impl Scrape {
     fn new(snapshot: &Snapshot) -> Result<Self> {
         let mut families = tcp::families(snapshot)?;
+        families.extend(kernel::families(snapshot)?);
         families.extend(stream::families(snapshot)?);
         families.extend(upkeep::families(snapshot)?);
         families.extend(process::families(snapshot)?);

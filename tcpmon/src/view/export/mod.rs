@@ -1,13 +1,14 @@
 //! What Prometheus scrapes: the metrics, and the HTTP side they are served from.
 //!
 //! ```text
-//! Snapshot ──► families (tcp, stream, upkeep, process) ──► Registry ──► text format 0.0.4
+//! Snapshot ──► families (tcp, kernel, stream, upkeep, process) ──► Registry ──► text format 0.0.4
 //! ```
 //!
 //! Every label comes from a closed set, so the size of a scrape does not depend on the machine.
 
 mod family;
 pub mod http;
+mod kernel;
 pub mod metrics;
 mod process;
 mod stream;

@@ -10,7 +10,7 @@ use crate::view::format::sanitise;
 /// A column: its name, its value. An unknown value is empty.
 type Field<R> = (&'static str, fn(&R) -> String);
 
-const SOCKET: [Field<SocketRow>; 25] = [
+const SOCKET: [Field<SocketRow>; 29] = [
     ("cookie", |row| optional(row.cookie)),
     ("netns", |row| optional(row.netns)),
     ("family", |row| sanitise(&row.family)),
@@ -40,6 +40,12 @@ const SOCKET: [Field<SocketRow>; 25] = [
     ("uid", |row| optional(row.uid)),
     ("recv_queue", |row| optional(row.recv_queue)),
     ("send_queue", |row| optional(row.send_queue)),
+    ("accept_queue_longest", |row| {
+        optional(row.accept_queue_longest)
+    }),
+    ("half_open", |row| optional(row.half_open)),
+    ("drops", |row| optional(row.drops)),
+    ("netns_name", |row| text(row.netns_name.as_deref())),
 ];
 
 /// The fields of an event before those of its socket.

@@ -112,6 +112,12 @@ proptest! {
         let minisocks: u64 = table.namespaces.occupied().map(|netns| netns.minisocks).sum();
         let counted = table.slots.ids().filter(|id| table.slots.get(*id).kind == Kind::Minisock);
         prop_assert_eq!(minisocks, counted.count() as u64);
+        let orphans: u64 = table.namespaces.occupied().map(|netns| netns.orphans).sum();
+        let waiting = table.slots.ids().filter(|id| {
+            let socket = table.slots.get(*id);
+            socket.kind == Kind::Minisock && socket.state == State::FinWait2
+        });
+        prop_assert_eq!(orphans, waiting.count() as u64);
         for (sock, id) in &table.by_sock {
             prop_assert!(table.slots.is_alive(*id));
             prop_assert_eq!(table.slots.get(*id).sock, *sock);

@@ -3,6 +3,7 @@
 mod audits;
 mod invariants;
 mod owners;
+mod queues;
 mod records;
 
 use tcpmon_common::record::flag;
@@ -99,6 +100,7 @@ fn row(cookie: u64, state: State, local_port: u16, remote_port: u16) -> DumpRow 
         send_queue: 0,
         expires_ms: 0,
         cgroup: 0,
+        drops: None,
         last_ack_ms: None,
     }
 }

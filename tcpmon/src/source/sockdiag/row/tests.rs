@@ -26,6 +26,7 @@ const FULL: Row = Row {
     shutdown: Some(0),
     last_ack_recv_ms: None,
     cgroup_id: None,
+    drops: None,
 };
 const REQUEST: Row = Row {
     state: 3,
@@ -73,6 +74,11 @@ fn encode(row: &Row) -> Vec<u8> {
     assert_eq!(out.len(), ROW_SIZE);
     if let Some(shutdown) = row.shutdown {
         out.extend(attribute(INET_DIAG_SHUTDOWN, &[shutdown]));
+    }
+    if let Some(drops) = row.drops {
+        let mut memory = [0; MEMINFO_DROPS + 4];
+        memory[MEMINFO_DROPS..].copy_from_slice(&drops.to_ne_bytes());
+        out.extend(attribute(INET_DIAG_SKMEMINFO, &memory));
     }
     if let Some(cgroup_id) = row.cgroup_id {
         out.extend(attribute(INET_DIAG_CGROUP_ID, &cgroup_id.to_ne_bytes()));
@@ -255,6 +261,7 @@ prop_compose! {
         shutdown in any::<Option<u8>>(),
         last_ack_recv_ms in any::<Option<u32>>(),
         cgroup_id in any::<Option<u64>>(),
+        drops in any::<Option<u32>>(),
     ) -> Row {
         let [family, state, timer, retransmits] = head;
         let (local_port, remote_port) = ports;
@@ -262,7 +269,7 @@ prop_compose! {
         Row {
             family, state, timer, retransmits, local_port, remote_port, local, remote,
             interface, cookie, expires_ms, recv_queue, send_queue, uid, inode, shutdown,
-            last_ack_recv_ms, cgroup_id,
+            last_ack_recv_ms, cgroup_id, drops,
         }
     }
 }

@@ -1,0 +1,56 @@
+//! Accept queues, half-open connections, and what the kernel counts per namespace.
+
+use rustc_hash::FxHashMap;
+use tcpmon_common::State;
+
+use super::Table;
+use super::namespaces::NetnsId;
+use super::socket::{Details, SlotId};
+use crate::core::facts::{DumpRow, NamespaceFact};
+
+impl Table {
+    /// Takes over a dump of listeners: how long their accept queues are, and what they dropped. A
+    /// listener the table does not know yet waits for the next audit.
+    pub fn measure_queues(&mut self, rows: &[DumpRow]) {
+        let mut by_cookie: FxHashMap<u64, SlotId> = FxHashMap::default();
+        let mut at = self.slots.oldest(State::Listen);
+        while let Some(id) = at {
+            by_cookie.insert(self.slots.get(id).cookie, id);
+            at = self.slots.newer(id);
+        }
+        for row in rows {
+            let Some(id) = by_cookie.get(&row.cookie).copied() else {
+                continue;
+            };
+            self.listeners.measure(id, row.recv_queue, row.drops);
+            self.slots.get_mut(id).details = Some(Details {
+                uid: row.uid,
+                recv_queue: row.recv_queue,
+                send_queue: row.send_queue,
+            });
+        }
+    }
+
+    /// Takes over what was read of a namespace.
+    pub fn describe_namespace(&mut self, fact: NamespaceFact) {
+        let grown = self.namespaces.describe(fact);
+        for (total, grown) in self.totals.kernel_events.iter_mut().zip(grown) {
+            *total = total.saturating_add(grown.unwrap_or(0));
+        }
+    }
+
+    /// Half-open connections towards the listener at `id`: those of its namespace and port.
+    pub(super) fn half_open(&self, id: SlotId) -> u64 {
+        let listener = self.slots.get(id);
+        let key = (listener.netns, listener.tuple.local_port);
+        let mut count = 0;
+        let mut at = self.slots.oldest(State::SynRecv);
+        while let Some(id) = at {
+            let socket = self.slots.get(id);
+            let towards: (NetnsId, u16) = (socket.netns, socket.tuple.local_port);
+            count += u64::from(towards == key);
+            at = self.slots.newer(id);
+        }
+        count
+    }
+}
