@@ -153,16 +153,28 @@ mod tests {
         keys
     }
 
+    /// JSON leaves these out where there are none.
+    fn with_rare_fields(row: SocketRow) -> SocketRow {
+        SocketRow {
+            accept_queue_longest: Some(0),
+            half_open: Some(0),
+            drops: Some(0),
+            netns_name: Some(String::new()),
+            ..row
+        }
+    }
+
     #[test]
     fn columns_are_the_json_fields() {
         let socket: Vec<String> = names(&SOCKET).collect();
-        assert_eq!(socket, keys(&fixture::unknown()));
+        assert_eq!(socket, keys(&with_rare_fields(fixture::unknown())));
         let states: Vec<String> = names(&STATE).collect();
         assert_eq!(states, keys(&fixture::summary().states[0]));
         let mut event: Vec<String> = names(&EVENT).collect();
         event.extend(socket);
         let mut row = fixture::event();
         row.time.clear();
+        row.socket = with_rare_fields(row.socket);
         assert_eq!(event, keys(&row));
     }
 
