@@ -6,7 +6,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::filter::Filter;
-use crate::core::query::{EventRow, Sockets, SocketsQuestion, Summary};
+use crate::core::query::{Endings, EventRow, Namespaces, Sockets, SocketsQuestion, Summary};
 use crate::core::snapshot::Snapshot;
 
 /// Letters waiting at most: askers wait for a place, the owner never does.
@@ -20,6 +20,10 @@ pub enum Letter {
     Summary(oneshot::Sender<Summary>),
     /// Sockets.
     Sockets(SocketsQuestion, oneshot::Sender<Sockets>),
+    /// Connections that ended otherwise than in order.
+    Endings(oneshot::Sender<Endings>),
+    /// The network namespaces.
+    Namespaces(oneshot::Sender<Namespaces>),
     /// What `/metrics` is made of.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
@@ -69,6 +73,24 @@ impl Mailbox {
     /// The agent is stopping.
     pub async fn sockets(&self, question: SocketsQuestion) -> Result<Sockets, Stopped> {
         self.ask(|answer| Letter::Sockets(question, answer)).await
+    }
+
+    /// Connections that ended otherwise than in order.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn endings(&self) -> Result<Endings, Stopped> {
+        self.ask(Letter::Endings).await
+    }
+
+    /// The network namespaces.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn namespaces(&self) -> Result<Namespaces, Stopped> {
+        self.ask(Letter::Namespaces).await
     }
 
     /// What `/metrics` is made of.

@@ -6,7 +6,7 @@ use tcpmon_common::{Counters, State};
 
 use super::Agent;
 use crate::clock;
-use crate::core::query::{Health, SCHEMA, StateSummary, Summary};
+use crate::core::query::{Endings, Health, Namespaces, SCHEMA, StateSummary, Summary};
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
 use crate::core::table::Drift;
 use crate::source::bpf::Stream;
@@ -106,6 +106,23 @@ impl Agent {
                     .map(|ended_ns| seconds(now_ns.saturating_sub(ended_ns))),
                 limits,
             },
+        }
+    }
+
+    pub(super) fn endings(&mut self) -> Endings {
+        self.drain();
+        let (endings, forgotten) = self.table.endings(clock::boottime_ns());
+        Endings {
+            schema: SCHEMA,
+            forgotten,
+            endings,
+        }
+    }
+
+    pub(super) fn namespaces(&self) -> Namespaces {
+        Namespaces {
+            schema: SCHEMA,
+            namespaces: self.table.namespace_rows(),
         }
     }
 

@@ -356,6 +356,8 @@ impl Agent {
             Letter::Sockets(question, answer) => {
                 drop(answer.send(self.table.sockets(&question, clock::boottime_ns())));
             }
+            Letter::Endings(answer) => drop(answer.send(self.endings())),
+            Letter::Namespaces(answer) => drop(answer.send(self.namespaces())),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),

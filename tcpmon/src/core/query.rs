@@ -49,7 +49,7 @@ pub enum OwnerSource {
 }
 
 /// Which side opened the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// We connected.
@@ -104,6 +104,9 @@ pub struct SocketRow {
     pub kind: String,
     /// The process has accepted or created it; `false`: still in the accept queue.
     pub accepted: Option<bool>,
+    /// Seconds since the connection was opened, where that was seen: our SYN, or the last ACK of the
+    /// peer's handshake.
+    pub connection_age_seconds: Option<f64>,
     /// Seconds until a minisock's timer ends it.
     pub remaining_seconds: Option<f64>,
     /// User id of the creator.
@@ -135,6 +138,64 @@ pub struct Sockets {
     pub matched: Option<u64>,
     /// The rows.
     pub sockets: Vec<SocketRow>,
+}
+
+/// Connections that ended otherwise than in order, by how, towards whom and whose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Endings {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Groups that were silent so long that others took their place.
+    pub forgotten: u64,
+    /// The most frequent first.
+    pub endings: Vec<EndingRow>,
+}
+
+/// One group of endings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndingRow {
+    /// How they ended: `refused`, `reset`, `timed_out`, `no_port` …
+    pub reason: String,
+    /// How many, since the agent started.
+    pub count: u64,
+    /// Seconds since the last.
+    pub last_age_seconds: f64,
+    /// Which side opened; `null` for sockets older than the agent.
+    pub role: Option<Role>,
+    /// For a server its own address, else the peer's.
+    pub address: String,
+    /// For a server its own port, else the peer's.
+    pub port: u16,
+    /// Process id.
+    pub pid: Option<u32>,
+    /// Process name. From the kernel as it is: sanitise before it reaches a terminal.
+    pub process: Option<String>,
+    /// Inode of the network namespace, which may be gone.
+    pub netns: Option<u32>,
+}
+
+/// The network namespaces of the machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Namespaces {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Those with the most sockets first.
+    pub namespaces: Vec<NamespaceRow>,
+}
+
+/// One network namespace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamespaceRow {
+    /// Inode, as `/proc/PID/ns/net` shows it; `null` for sockets the kernel did not place.
+    pub netns: Option<u32>,
+    /// Name among `ip netns list`.
+    pub name: Option<String>,
+    /// Sockets in it, minisocks included.
+    pub sockets: u64,
+    /// TIME_WAIT and FIN_WAIT2 minisocks in it.
+    pub minisocks: u64,
+    /// The kernel's own counters since the namespace was made; left out is what it does not count.
+    pub kernel: BTreeMap<String, u64>,
 }
 
 /// One state in the summary.

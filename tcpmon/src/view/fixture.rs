@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tcpmon_common::State;
 
 use crate::core::query::{
-    EventRow, Health, OwnerSource, Role, SCHEMA, SocketRow, Sockets, StateSummary, Summary,
+    EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, OwnerSource, Role, SCHEMA,
+    SocketRow, Sockets, StateSummary, Summary,
 };
 
 /// A process name that tries everything: clear the screen, reorder, ring, break the line.
@@ -35,6 +36,7 @@ pub(crate) fn unknown() -> SocketRow {
         role: None,
         kind: "full".to_owned(),
         accepted: None,
+        connection_age_seconds: None,
         remaining_seconds: None,
         uid: None,
         recv_queue: None,
@@ -185,5 +187,36 @@ pub(crate) fn event() -> EventRow {
         reason: "peer closed".to_owned(),
         duration_seconds: Some(3.5),
         socket: known(),
+    }
+}
+
+pub(crate) fn endings() -> Endings {
+    Endings {
+        schema: SCHEMA,
+        forgotten: 0,
+        endings: vec![EndingRow {
+            reason: "refused".to_owned(),
+            count: 3,
+            last_age_seconds: 1.5,
+            role: Some(Role::Client),
+            address: "192.0.2.44".to_owned(),
+            port: 5432,
+            pid: Some(1234),
+            process: Some("payments".to_owned()),
+            netns: Some(4_026_531_840),
+        }],
+    }
+}
+
+pub(crate) fn namespaces() -> Namespaces {
+    Namespaces {
+        schema: SCHEMA,
+        namespaces: vec![NamespaceRow {
+            netns: Some(4_026_531_840),
+            name: Some("blue".to_owned()),
+            sockets: 12,
+            minisocks: 4,
+            kernel: [("listen_drops".to_owned(), 2)].into(),
+        }],
     }
 }

@@ -121,6 +121,9 @@ impl Table {
             _ => Role::Server,
         });
         socket.accepted = Some(old == State::Close);
+        if new != State::Listen {
+            socket.opened_ns = record.time_ns;
+        }
         // The state it comes from was not lived through: it has no duration.
         socket.age_is_lower_bound = true;
         let id = self.add(socket, None);
@@ -285,6 +288,7 @@ impl Table {
     fn end(&mut self, id: SlotId, record: &Record, old: State, duration_ns: Option<u64>) -> Ending {
         let ending = Ending::of(old, record);
         self.totals.endings[ending as usize] += 1;
+        self.tally(id, ending, record.time_ns);
         match ending {
             Ending::TimeWait => {
                 self.count_out(id);

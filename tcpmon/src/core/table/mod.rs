@@ -6,6 +6,7 @@
 mod apply;
 mod audit;
 mod cgroups;
+mod endings;
 mod expire;
 mod listeners;
 mod namespaces;
@@ -26,6 +27,7 @@ use tcpmon_common::State;
 pub use apply::Change;
 use audit::Audit;
 use cgroups::Cgroups;
+use endings::Endings;
 use listeners::Listeners;
 use namespaces::Namespaces;
 pub use namespaces::NetnsId;
@@ -51,6 +53,7 @@ pub struct Table {
     namespaces: Namespaces,
     processes: Processes,
     cgroups: Cgroups,
+    endings: Endings,
     audit: Option<Audit>,
     audits: u32,
     /// Every namespace was dumped once: from here on an unknown socket is a missed one.
@@ -79,6 +82,7 @@ impl Table {
             namespaces: Namespaces::new(),
             processes: Processes::default(),
             cgroups: Cgroups::default(),
+            endings: Endings::default(),
             audit: None,
             audits: 0,
             seeded: false,

@@ -4,9 +4,10 @@ use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
 use super::Table;
-use super::namespaces::NetnsId;
+use super::namespaces::{Namespace, NetnsId};
 use super::socket::{Details, SlotId};
-use crate::core::facts::{DumpRow, NamespaceFact};
+use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact};
+use crate::core::query::NamespaceRow;
 
 impl Table {
     /// Takes over a dump of listeners: how long their accept queues are, and what they dropped. A
@@ -39,6 +40,14 @@ impl Table {
         }
     }
 
+    /// The namespaces with sockets, those with the most first.
+    #[must_use]
+    pub fn namespace_rows(&self) -> Vec<NamespaceRow> {
+        let mut rows: Vec<NamespaceRow> = self.namespaces.occupied().map(namespace_row).collect();
+        rows.sort_by_key(|row| (std::cmp::Reverse(row.sockets), row.netns));
+        rows
+    }
+
     /// Half-open connections towards the listener at `id`: those of its namespace and port.
     pub(super) fn half_open(&self, id: SlotId) -> u64 {
         let listener = self.slots.get(id);
@@ -52,5 +61,20 @@ impl Table {
             at = self.slots.newer(id);
         }
         count
+    }
+}
+
+fn namespace_row(namespace: &Namespace) -> NamespaceRow {
+    let events = namespace.events.unwrap_or_default();
+    let told = KernelEvent::ALL
+        .into_iter()
+        .zip(events)
+        .filter_map(|(event, count)| Some((event.name().to_owned(), count?)));
+    NamespaceRow {
+        netns: (namespace.identity.inode != 0).then_some(namespace.identity.inode),
+        name: namespace.name.clone(),
+        sockets: namespace.sockets,
+        minisocks: namespace.minisocks,
+        kernel: told.collect(),
     }
 }

@@ -176,6 +176,8 @@ impl Table {
             role: socket.role,
             kind: kind_name(socket.kind).into(),
             accepted: socket.accepted,
+            connection_age_seconds: (socket.opened_ns != 0)
+                .then(|| seconds(now_ns.saturating_sub(socket.opened_ns))),
             remaining_seconds: (socket.kind == Kind::Minisock)
                 .then(|| seconds(socket.expires_ns.saturating_sub(now_ns))),
             uid: details.map(|details| details.uid),

@@ -62,6 +62,8 @@ pub struct Socket {
     pub cgroup: u64,
     /// When it entered its state, `CLOCK_BOOTTIME` ns. A lower bound of the age if so marked.
     pub entered_ns: u64,
+    /// When its connection began: the SYN, or the handshake's last ACK; 0 when that was not seen.
+    pub opened_ns: u64,
     /// When the last record or repair spoke of it.
     pub touched_ns: u64,
     /// When a minisock's timer ends it; 0 for others.
@@ -103,6 +105,7 @@ impl Socket {
             inode: 0,
             cgroup: 0,
             entered_ns,
+            opened_ns: 0,
             touched_ns: entered_ns,
             expires_ns: 0,
             tuple: Tuple::UNKNOWN,

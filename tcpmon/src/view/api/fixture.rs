@@ -17,6 +17,8 @@ pub(crate) fn owner(is_ready: bool) -> Mailbox {
             match letter {
                 Letter::Summary(answer) => drop(answer.send(fixture::summary())),
                 Letter::Sockets(question, answer) => drop(answer.send(sockets(&question))),
+                Letter::Endings(answer) => drop(answer.send(fixture::endings())),
+                Letter::Namespaces(answer) => drop(answer.send(fixture::namespaces())),
                 Letter::Snapshot(answer) => {
                     drop(answer.send(Box::new(export::fixture::snapshot())));
                 }

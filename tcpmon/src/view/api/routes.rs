@@ -11,6 +11,8 @@ use crate::core::query::{SCHEMA, SocketsQuestion, Sort};
 const SUMMARY: &str = "/v1/summary";
 const SOCKETS: &str = "/v1/sockets";
 const EVENTS: &str = "/v1/events";
+const ENDINGS: &str = "/v1/endings";
+const NAMESPACES: &str = "/v1/namespaces";
 
 const FILTER: &str = "filter";
 const SORT: &str = "sort";
@@ -25,6 +27,10 @@ pub enum Question {
     Sockets(SocketsQuestion),
     /// Transitions from now on.
     Events(Filter),
+    /// Connections that ended otherwise than in order.
+    Endings,
+    /// The network namespaces.
+    Namespaces,
 }
 
 impl Question {
@@ -33,6 +39,8 @@ impl Question {
     pub fn target(&self) -> String {
         match self {
             Self::Summary => SUMMARY.to_owned(),
+            Self::Endings => ENDINGS.to_owned(),
+            Self::Namespaces => NAMESPACES.to_owned(),
             Self::Sockets(question) => {
                 let mut target = Target::new(SOCKETS);
                 target.filter(&question.filter);
@@ -60,7 +68,7 @@ impl Question {
     /// an ignored filter would show everything.
     pub fn parse(path: &str, query: Option<&str>) -> Result<Self, BadQuestion> {
         let known: &[&'static str] = match path {
-            SUMMARY => &[],
+            SUMMARY | ENDINGS | NAMESPACES => &[],
             SOCKETS => &[FILTER, SORT, LIMIT],
             EVENTS => &[FILTER],
             _ => return Err(BadQuestion::NoSuchPath),
@@ -73,6 +81,8 @@ impl Question {
                 limit: parameters.limit()?,
             }),
             EVENTS => Self::Events(parameters.filter()?),
+            ENDINGS => Self::Endings,
+            NAMESPACES => Self::Namespaces,
             _ => Self::Summary,
         })
     }
@@ -94,7 +104,8 @@ impl fmt::Display for BadQuestion {
         match self {
             Self::NoSuchPath => write!(
                 f,
-                "there is nothing here; ask for {SUMMARY}, {SOCKETS} or {EVENTS}"
+                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {EVENTS}, {ENDINGS} or \
+                 {NAMESPACES}"
             ),
             Self::Query(message) => f.write_str(message),
             Self::Filter(error) => error.fmt(f),
@@ -292,7 +303,8 @@ mod tests {
         for (target, expected) in [
             (
                 "/",
-                "there is nothing here; ask for /v1/summary, /v1/sockets or /v1/events",
+                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/events, /v1/endings or \
+             /v1/namespaces",
             ),
             (
                 "/v1/summary?filter=",

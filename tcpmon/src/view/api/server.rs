@@ -41,6 +41,8 @@ async fn answer(State(mailbox): State<Mailbox>, method: Method, uri: Uri) -> Res
 async fn ask(mailbox: &Mailbox, question: Question) -> Result<Response, Stopped> {
     Ok(match question {
         Question::Summary => Json(mailbox.summary().await?).into_response(),
+        Question::Endings => Json(mailbox.endings().await?).into_response(),
+        Question::Namespaces => Json(mailbox.namespaces().await?).into_response(),
         Question::Sockets(question) => {
             let sockets = mailbox.sockets(question).await?;
             streamed(JSON, Body::from_stream(body::sockets(sockets)))
@@ -67,7 +69,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::core::query::{EventRow, Sockets, Summary};
+    use crate::core::query::{Endings, EventRow, Namespaces, Sockets, Summary};
     use crate::mailbox::Letter;
     use crate::view::api::fixture::owner;
     use crate::view::fixture;
@@ -97,6 +99,16 @@ mod tests {
         assert_eq!(response.status(), StatusCode::OK);
         let summary: Summary = serde_json::from_str(&text(response).await).unwrap();
         assert_eq!(summary, fixture::summary());
+    }
+
+    #[tokio::test]
+    async fn endings_and_namespaces() {
+        let response = respond(owner(true), "GET", "/v1/endings").await;
+        let endings: Endings = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(endings, fixture::endings());
+        let response = respond(owner(true), "GET", "/v1/namespaces").await;
+        let namespaces: Namespaces = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(namespaces, fixture::namespaces());
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use crate::view::format::sanitise;
 /// A column: its name, its value. An unknown value is empty.
 type Field<R> = (&'static str, fn(&R) -> String);
 
-const SOCKET: [Field<SocketRow>; 29] = [
+const SOCKET: [Field<SocketRow>; 30] = [
     ("cookie", |row| optional(row.cookie)),
     ("netns", |row| optional(row.netns)),
     ("family", |row| sanitise(&row.family)),
@@ -36,6 +36,9 @@ const SOCKET: [Field<SocketRow>; 29] = [
     ("role", |row| optional(row.role.map(role_name))),
     ("kind", |row| sanitise(&row.kind)),
     ("accepted", |row| optional(row.accepted)),
+    ("connection_age_seconds", |row| {
+        decimal(row.connection_age_seconds)
+    }),
     ("remaining_seconds", |row| decimal(row.remaining_seconds)),
     ("uid", |row| optional(row.uid)),
     ("recv_queue", |row| optional(row.recv_queue)),

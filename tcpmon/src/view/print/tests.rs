@@ -76,7 +76,8 @@ fn jsonl() {
             r#""remote_port":50312,"age_seconds":125.0,"age_is_lower_bound":true,"inode":null,"#,
             r#""pid":null,"process":null,"fd":null,"owner_source":null,"cgroup":null,"#,
             r#""unit":null,"container":null,"role":null,"kind":"full","accepted":null,"#,
-            r#""remaining_seconds":null,"uid":null,"recv_queue":null,"send_queue":null}"#,
+            r#""connection_age_seconds":null,"remaining_seconds":null,"uid":null,"#,
+            r#""recv_queue":null,"send_queue":null}"#,
         )
     );
     let row: crate::core::query::SocketRow = serde_json::from_str(lines[0]).unwrap();
@@ -93,8 +94,8 @@ fn csv() {
         [
             "7994,4026531840,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,11520.5,false,48213,\
              1234,payments,17,fd_table,/system.slice/payments.service,payments.service,,server,\
-             full,true,,1000,1,14480,,,,",
-            ",,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,125.0,true,,,,,,,,,,full,,,,,,,,,",
+             full,true,,,1000,1,14480,,,,",
+            ",,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,125.0,true,,,,,,,,,,full,,,,,,,,,,",
         ]
     );
 }

@@ -1,6 +1,7 @@
 //! What the table makes of records, dumps and scans.
 
 mod audits;
+mod endings;
 mod invariants;
 mod owners;
 mod queues;
