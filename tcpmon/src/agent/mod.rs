@@ -261,7 +261,7 @@ impl Agent {
             Kind::Minisocks => Job::Minisocks(minisocks),
             Kind::Holders => Job::Holders,
             Kind::Cgroups => Job::Cgroups,
-            Kind::Queues => Job::Queues,
+            Kind::Queues => Job::Queues(self.table.occupied_namespaces().collect()),
         };
         self.sweeping = Some(kind);
         if self.jobs.send(job).is_err() {

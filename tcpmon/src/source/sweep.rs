@@ -31,8 +31,8 @@ pub enum Job {
     Holders,
     /// Find out the names of control groups.
     Cgroups,
-    /// Look at the listeners and the counters of every namespace known.
-    Queues,
+    /// Look at the listeners and the counters of every namespace known, and of these.
+    Queues(Vec<NetnsIdentity>),
 }
 
 /// What the sweeper read.
@@ -120,7 +120,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             Job::Minisocks(namespaces) => self.minisocks(&namespaces),
             Job::Holders => self.find_holders(),
             Job::Cgroups => self.name_cgroups(),
-            Job::Queues => self.look_at_queues(),
+            Job::Queues(namespaces) => self.look_at_queues(&namespaces),
         }
     }
 
@@ -149,10 +149,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             .iter()
             .map(|count| (count.netns.inode, count))
             .collect();
-        let known: BTreeSet<u32> = self.namespaces.iter().map(|found| found.inode).collect();
-        if !wanted.keys().all(|inode| known.contains(inode)) {
-            self.discover();
-        }
+        self.make_known(wanted.keys().copied());
         let some: Vec<Discovered> = self
             .namespaces
             .iter()
@@ -164,6 +161,14 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             .cloned()
             .collect();
         self.sweep(&some, StateSet::MINISOCKS, false, false)
+    }
+
+    /// Looks for namespaces anew when one of `inodes` was born since the last time.
+    fn make_known(&mut self, mut inodes: impl Iterator<Item = u32>) {
+        let known: BTreeSet<u32> = self.namespaces.iter().map(|found| found.inode).collect();
+        if inodes.any(|inode| !known.contains(&inode)) {
+            self.discover();
+        }
     }
 
     /// Whether a dump would tell something new: the kernel's count, 11 µs to read, is another than
@@ -252,8 +257,9 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         }
     }
 
-    fn look_at_queues(&mut self) -> bool {
+    fn look_at_queues(&mut self, wanted: &[NetnsIdentity]) -> bool {
         let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
+        self.make_known(wanted.iter().map(|netns| netns.inode));
         let mut end = SweepEnd::default();
         for namespace in self.namespaces.clone() {
             // What cannot be entered is complained of by the audit.

@@ -37,7 +37,7 @@ use slots::Slots;
 pub use socket::{Details, Owner, SlotId, Socket};
 pub use totals::{Drift, Totals};
 
-use crate::core::facts::{Kind, MinisockCount};
+use crate::core::facts::{Kind, MinisockCount, NetnsIdentity};
 
 /// How long a TIME_WAIT entry lives: `TCP_TIMEWAIT_LEN` of `include/net/tcp.h`.
 pub const TIME_WAIT_NS: u64 = 60_000_000_000;
@@ -128,6 +128,12 @@ impl Table {
     #[must_use]
     pub fn namespaces(&self) -> u64 {
         self.namespaces.occupied().count() as u64
+    }
+
+    /// The namespaces with sockets, as far as the kernel said where those are.
+    pub fn occupied_namespaces(&self) -> impl Iterator<Item = NetnsIdentity> + '_ {
+        let identities = self.namespaces.occupied().map(|netns| netns.identity);
+        identities.filter(|identity| identity.inode != 0)
     }
 
     /// Processes that hold sockets.
