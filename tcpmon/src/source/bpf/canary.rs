@@ -4,7 +4,7 @@
 //! An offset outside a kernel structure is refused by the verifier. A wrong one inside it is not,
 //! and would be a silent lie; so nothing is believed before the canary has sung.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 use std::{fs, io, process, thread};
@@ -38,10 +38,11 @@ pub struct Proof {
 ///
 /// The records did not come, or did not carry what we know; the message says which field.
 pub fn prove(stream: &mut Stream, mut on_record: impl FnMut(&Record)) -> anyhow::Result<Proof> {
-    let connection = sing(stream, IpAddr::V4(Ipv4Addr::LOCALHOST), &mut on_record)
+    let listener = bind().context("cannot listen for the canary connection")?;
+    let connection = sing(stream, listener, &mut on_record)
         .context("the canary connection over IPv4 was not seen as it was")?;
     let ipv6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
-        Ok(_) => sing(stream, IpAddr::V6(Ipv6Addr::LOCALHOST), &mut on_record)
+        Ok(listener) => sing(stream, listener, &mut on_record)
             .context("the canary connection over IPv6 was not seen as it was")?,
         Err(_) => false,
     };
@@ -58,10 +59,9 @@ struct Known {
 
 fn sing(
     stream: &mut Stream,
-    address: IpAddr,
+    listener: TcpListener,
     on_record: &mut impl FnMut(&Record),
 ) -> anyhow::Result<bool> {
-    let listener = bind(address)?;
     let known = connect(&listener)?;
     drop(listener);
     let mut seen = Seen::default();
@@ -85,11 +85,9 @@ fn sing(
 }
 
 /// In a namespace whose loopback is down nothing can be bound to it; the wildcard can.
-fn bind(address: IpAddr) -> io::Result<TcpListener> {
-    TcpListener::bind((address, 0)).or_else(|_| match address {
-        IpAddr::V4(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)),
-        IpAddr::V6(_) => TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)),
-    })
+fn bind() -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)))
 }
 
 fn connect(listener: &TcpListener) -> anyhow::Result<Known> {
