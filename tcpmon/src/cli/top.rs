@@ -54,7 +54,8 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let filter: ActiveFilter = output::filter(&args.filter)?;
-    let is_terminal = io::stdout().is_terminal();
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let is_terminal = io::stdout().is_terminal() && !is_dumb;
     let found = args.connect.find()?;
     connect::runtime()?.block_on(async {
         let agent = Arc::new(found.start().await?);
