@@ -5,10 +5,11 @@ use std::io::Write as _;
 use tcpmon_common::State;
 use tcpmon_common::record::flag;
 
-use crate::harness::{Watch, in_namespace};
+use crate::harness::Watch;
 use crate::net::{
     ANY_PORT, await_unread, half_close, listener, pair, port, raw, read_end, read_reset, socket,
 };
+use crate::place::in_namespace;
 
 const LISTENER: &str = "server CLOSE => LISTEN";
 

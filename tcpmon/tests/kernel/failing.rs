@@ -7,12 +7,13 @@ use std::time::Duration;
 use socket2::SockRef;
 use tcpmon_common::State;
 
-use crate::harness::{Watch, eventually, in_namespace};
+use crate::harness::Watch;
 use crate::net::{
     ANY_PORT, abort, address, answer_unreachable, await_unread, begin_connect, disconnect,
     half_close, listener, narrow_listener, pair, port, raw, read_end, read_reset, sniffer, socket,
 };
 use crate::netlink;
+use crate::place::{eventually, in_namespace};
 
 const LISTENER: &str = "server CLOSE => LISTEN";
 const CLIENT: &str = "client CLOSE => SYN_SENT -> ESTABLISHED";

@@ -8,8 +8,9 @@ use tcpmon::core::query::SocketRow;
 use tcpmon_common::State;
 use tcpmon_common::counter::Foreign;
 
-use crate::harness::{Namespace, Watch, in_inner_namespace, in_namespace};
+use crate::harness::Watch;
 use crate::net::{ANY_PORT, ANY_PORT_V6, address, cookie, pair, port, raw, read_end};
+use crate::place::{Namespace, in_inner_namespace, in_namespace};
 
 const ORDERLY: [&str; 3] = [
     "server CLOSE => LISTEN => CLOSE (listener_closed)",

@@ -15,8 +15,9 @@ use tcpmon_common::counter::STATES;
 use tcpmon_common::record::RECORD_SIZE;
 use tcpmon_common::{Counters, State};
 
-use crate::harness::{MODERATE, alone_in_namespace, eventually, in_namespace, now_ns};
+use crate::harness::MODERATE;
 use crate::net::{abort, listener, pair, read_reset};
+use crate::place::{alone_in_namespace, eventually, in_namespace, now_ns};
 
 /// What one connection of [`flood`] does, and nothing else.
 const EDGES: [(State, State); 6] = [

@@ -11,10 +11,9 @@ use tcpmon::source::bpf::{Attach, Options, Rung, Stream};
 use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};
 
-use crate::harness::{
-    MODERATE, Watch, eventually, in_namespace, in_silent_namespace, mount_tracefs, without_flood,
-};
+use crate::harness::{MODERATE, Watch};
 use crate::net::{address, half_close, listener, pair, port, read_end};
+use crate::place::{eventually, in_namespace, in_silent_namespace, mount_tracefs, without_flood};
 use crate::puppet::Puppet;
 
 fn is_loaded(id: u32) -> bool {

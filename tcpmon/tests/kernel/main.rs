@@ -9,10 +9,24 @@ mod families;
 mod flood;
 mod harness;
 mod lifecycle;
+#[path = "../common/net.rs"]
 mod net;
+#[path = "../common/netlink.rs"]
 mod netlink;
 mod opening;
 mod owners;
+#[path = "../common/place.rs"]
+mod place;
+#[path = "../common/puppet.rs"]
 mod puppet;
 mod scenario;
 mod waiting;
+
+/// What a puppet of these tests can do beyond sockets.
+fn trick(name: &str) -> String {
+    match name {
+        "prove" => lifecycle::prove(),
+        "open-and-drop" => lifecycle::open_and_drop(),
+        other => panic!("what is {other}?"),
+    }
+}

@@ -9,11 +9,12 @@ use tcpmon::core::fsm::EdgeKind;
 use tcpmon_common::State;
 use tcpmon_common::record::flag;
 
-use crate::harness::{Watch, in_namespace, now_ns};
+use crate::harness::Watch;
 use crate::net::{
     ANY_PORT, address, cookie, disconnect, half_close, listener, pair, port, raw, read_end,
     set_option, socket,
 };
+use crate::place::{in_namespace, now_ns};
 
 #[test]
 fn a_listener_opens_and_closes() {

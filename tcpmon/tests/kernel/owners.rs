@@ -7,8 +7,9 @@ use tcpmon::core::query::{OwnerSource, SocketRow};
 use tcpmon_common::State;
 use tcpmon_common::record::flag;
 
-use crate::harness::{Watch, in_namespace};
+use crate::harness::Watch;
 use crate::net::{await_unread, listener, port, read_end, read_reset};
+use crate::place::in_namespace;
 use crate::puppet::Puppet;
 use crate::scenario::text;
 

@@ -9,8 +9,9 @@ use tcpmon::core::table::Drift;
 use tcpmon_common::State;
 use tcpmon_common::record::flag;
 
-use crate::harness::{Namespace, Watch, eventually, in_namespace};
+use crate::harness::Watch;
 use crate::net::{half_close, listener, pair, port, read_end, set_option};
+use crate::place::{Namespace, eventually, in_namespace};
 
 /// Cookie and state of every minisock, sorted.
 type Minisocks = Vec<(u64, String)>;

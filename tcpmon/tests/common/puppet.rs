@@ -16,8 +16,6 @@ use nix::sys::socket::{
 };
 use nix::unistd::{ForkResult, Pid, fork, getpid};
 
-use crate::lifecycle;
-
 /// Set for the processes that are puppets.
 const NAME: &str = "TCPMON_PUPPET";
 
@@ -250,9 +248,7 @@ fn act(held: &mut Vec<OwnedFd>, verb: &str, object: &str, passed: Option<OwnedFd
             let tid = closer.expect("a thread").join().expect("no panic");
             tid.to_string()
         }
-        "prove" => lifecycle::prove(),
-        "open-and-drop" => lifecycle::open_and_drop(),
-        other => panic!("what is {other}?"),
+        other => crate::trick(other),
     }
 }
 
