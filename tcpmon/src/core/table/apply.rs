@@ -92,12 +92,13 @@ impl Table {
             return self.bear(record, old, new);
         }
         if let Some(id) = known {
-            if self.slots.get(id).state != old.folded() {
-                self.totals.count_drift(Drift::State);
-                self.slots.enter(id, old.folded(), record.time_ns);
-                self.slots.get_mut(id).age_is_lower_bound = true;
+            if !is_another(self.slots.get(id), record, old) {
+                self.correct_state(id, record, old);
+                return id;
             }
-            return id;
+            // Its end was lost, and with it the birth of the one that has the address now.
+            self.totals.count_drift(Drift::Reborn);
+            self.drop_socket(id);
         }
         self.adopt(record, old)
     }
@@ -138,11 +139,7 @@ impl Table {
             self.by_cookie.remove(&record.cookie);
             self.by_sock.insert(record.sock, id);
             self.slots.get_mut(id).sock = record.sock;
-            if self.slots.get(id).state != old.folded() {
-                self.totals.count_drift(Drift::State);
-                self.slots.enter(id, old.folded(), record.time_ns);
-                self.slots.get_mut(id).age_is_lower_bound = true;
-            }
+            self.correct_state(id, record, old);
             return id;
         }
         if self.seeded {
@@ -155,6 +152,16 @@ impl Table {
         let id = self.add(socket, None);
         self.by_sock.insert(record.sock, id);
         id
+    }
+
+    /// The record's state before is the kernel's; another means that records were lost.
+    #[inline]
+    fn correct_state(&mut self, id: SlotId, record: &Record, old: State) {
+        if self.slots.get(id).state != old.folded() {
+            self.totals.count_drift(Drift::State);
+            self.slots.enter(id, old.folded(), record.time_ns);
+            self.slots.get_mut(id).age_is_lower_bound = true;
+        }
     }
 
     /// Takes over what the record says of the socket.
@@ -340,6 +347,14 @@ const fn netns_of(record: &Record) -> NetnsIdentity {
         cookie: record.netns_cookie,
         inode: record.netns_inode,
     }
+}
+
+/// Whether the record speaks of another socket than the one known by its address. A cookie is kept
+/// for life, but for that of a child: up to Linux 6.12 it gets its request's after it is announced.
+#[inline]
+fn is_another(known: &Socket, record: &Record, old: State) -> bool {
+    let is_child = (known.state, old) == (State::SynRecv, State::SynRecv);
+    known.cookie != 0 && record.cookie != 0 && known.cookie != record.cookie && !is_child
 }
 
 /// Whether a record's tuple is worth more than what is known. Up to Linux 6.12 a child is announced

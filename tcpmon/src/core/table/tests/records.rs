@@ -98,6 +98,33 @@ fn an_address_reborn_without_an_end_is_counted() {
 }
 
 #[test]
+fn an_address_with_another_cookie_is_another_socket_whose_birth_was_lost() {
+    let mut table = Table::new();
+    let lost = Speaker::new(100, 7, 80, 40000);
+    lost.says(&mut table, 1, State::Established, State::CloseWait);
+    let client = Speaker::new(100, 8, 40001, 80).flags(flag::FIN_SEEN);
+    client.says(&mut table, 2, State::FinWait2, State::Close);
+    let all = rows(&table, 3);
+    let [row] = &all[..] else {
+        panic!("one socket, not {all:#?}");
+    };
+    assert_eq!((row.cookie, row.local_port), (Some(8), 40001));
+    assert_eq!(row.state, "TIME_WAIT");
+    assert_eq!(table.totals().drift[Drift::Reborn as usize], 1);
+}
+
+#[test]
+fn a_child_may_change_its_cookie_once() {
+    let mut table = Table::new();
+    let child = Speaker::new(100, 7, 80, 40000).flags(0);
+    child.says(&mut table, 1, State::Listen, State::SynRecv);
+    let named = Speaker::new(100, 8, 80, 40000).flags(0);
+    named.says(&mut table, 2, State::SynRecv, State::Established);
+    assert_eq!(rows(&table, 3)[0].cookie, Some(8));
+    assert_eq!((table.len(), table.totals().drift), (1, [0; 4]));
+}
+
+#[test]
 fn the_source_port_is_taken_when_it_becomes_known() {
     let mut table = Table::new();
     Speaker::new(100, 7, 0, 80).says(&mut table, 1, State::Close, State::SynSent);
