@@ -142,12 +142,13 @@ impl Table {
             self.correct_state(id, record, old);
             return id;
         }
-        if self.seeded {
+        let netns = self.namespaces.intern(netns_of(record));
+        if self.is_seeded(netns) {
             self.totals.count_drift(Drift::Missed);
         }
         let mut socket = Socket::new(old.folded(), record.time_ns);
         socket.sock = record.sock;
-        socket.netns = self.namespaces.intern(netns_of(record));
+        socket.netns = netns;
         socket.age_is_lower_bound = true;
         let id = self.add(socket, None);
         self.by_sock.insert(record.sock, id);

@@ -134,8 +134,11 @@ impl Table {
         for id in gone {
             self.end_unseen(id, now_ns);
         }
-        if complete && audit.states == StateSet::LIVE {
-            self.seeded = true;
+        if audit.states == StateSet::LIVE {
+            self.seeded |= complete;
+            for netns in audit.swept.keys() {
+                self.namespaces.get_mut(*netns).seeded = true;
+            }
         }
         self.namespaces.forget_empty();
     }
@@ -221,7 +224,7 @@ impl Table {
         time: DumpTime,
         near: Option<SlotId>,
     ) -> SlotId {
-        if self.seeded && row.kind == Kind::Full {
+        if self.is_seeded(netns) && row.kind == Kind::Full {
             self.totals.count_drift(Drift::Missed);
         }
         if row.kind == Kind::Request {

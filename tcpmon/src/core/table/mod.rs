@@ -56,7 +56,8 @@ pub struct Table {
     endings: Endings,
     audit: Option<Audit>,
     audits: u32,
-    /// Every namespace was dumped once: from here on an unknown socket is a missed one.
+    /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
+    /// announced.
     seeded: bool,
     /// Sockets whose holder is not confirmed; what the next scan is for.
     unconfirmed: bool,
@@ -209,6 +210,12 @@ impl Table {
         self.count_out(id);
         self.slots.get_mut(id).netns = netns;
         self.count_in(id);
+    }
+
+    /// Whether every socket of the namespace has been announced or dumped: what is new to the table
+    /// and no birth was missed.
+    fn is_seeded(&self, netns: NetnsId) -> bool {
+        self.seeded || self.namespaces.get(netns).seeded
     }
 
     /// Counts a socket in its namespace; every change of its namespace, kind or, for a minisock,

@@ -17,6 +17,8 @@ impl NetnsId {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Namespace {
     pub(super) identity: NetnsIdentity,
+    /// It was dumped once: from here on an unknown socket in it is a missed one.
+    pub(super) seeded: bool,
     /// Sockets in it, of any kind.
     pub(super) sockets: u64,
     /// Minisocks in it by our count.

@@ -85,6 +85,27 @@ fn a_missed_socket_is_added_and_counted_and_a_vanished_one_removed_and_counted()
 }
 
 #[test]
+fn a_namespace_that_was_dumped_has_missed_sockets_even_if_others_stay_hidden() {
+    let mut table = Table::new();
+    for (time_ns, dumped) in [(SECOND, &[][..]), (2 * SECOND, &[1])] {
+        table.begin_audit(StateSet::LIVE);
+        let time = DumpTime {
+            started_ns: time_ns,
+            read_ns: time_ns,
+        };
+        let anchor = row(9, State::Listen, 80, 0);
+        let missed = dumped
+            .iter()
+            .map(|cookie| row(*cookie, State::Established, 1, 80));
+        let mut all: Vec<DumpRow> = missed.chain([anchor]).collect();
+        table.audit_rows(NETNS, time, &mut all);
+        table.audit_namespace_done(NETNS, time_ns);
+        table.end_audit(time_ns, false);
+    }
+    assert_eq!(drift(&table, Drift::Missed), 1);
+}
+
+#[test]
 fn a_wrong_state_is_repaired_and_its_age_a_lower_bound() {
     let mut table = Table::new();
     let socket = Speaker::new(100, 7, 40000, 80);
