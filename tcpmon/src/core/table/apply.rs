@@ -238,7 +238,7 @@ impl Table {
     }
 
     /// An accepted socket has its listener's process until somebody is seen with it.
-    fn inherit_owner(&mut self, id: SlotId) {
+    pub(super) fn inherit_owner(&mut self, id: SlotId) {
         let socket = self.slots.get(id);
         if socket.owner.is_some() || socket.role == Some(Role::Client) {
             return;

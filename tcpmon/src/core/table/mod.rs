@@ -207,9 +207,17 @@ impl Table {
         if self.slots.get(id).netns == netns {
             return;
         }
+        // Listeners are found by their namespace.
+        let listens = self.slots.get(id).state == State::Listen;
+        if listens {
+            self.listeners.remove(self.slots.get(id), id);
+        }
         self.count_out(id);
         self.slots.get_mut(id).netns = netns;
         self.count_in(id);
+        if listens {
+            self.listeners.add(self.slots.get(id), id);
+        }
     }
 
     /// Whether every socket of the namespace has been announced or dumped: what is new to the table

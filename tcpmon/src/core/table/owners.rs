@@ -31,10 +31,27 @@ impl Table {
                 self.confirm(id, holder, started_ns);
             }
         }
+        self.inherit_owners();
         self.unconfirmed = self
             .slots
             .ids()
             .any(|id| is_unconfirmed(self.slots.get(id)));
+    }
+
+    /// Gives connections that waited in an accept queue before the agent started the process of
+    /// their listener, which is known now.
+    fn inherit_owners(&mut self) {
+        let waiting: Vec<SlotId> = self
+            .slots
+            .ids()
+            .filter(|id| {
+                let socket = self.slots.get(*id);
+                socket.accepted == Some(false) && socket.owner.is_none()
+            })
+            .collect();
+        for id in waiting {
+            self.inherit_owner(id);
+        }
     }
 
     /// Sockets the stream has not spoken of, by cookie; and those without cookie, by inode.

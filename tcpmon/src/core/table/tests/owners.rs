@@ -69,6 +69,43 @@ fn a_child_has_its_listeners_process_until_it_is_seen_in_a_table() {
 }
 
 #[test]
+fn a_connection_that_waited_before_the_agent_came_has_its_listeners_process() {
+    let mut table = Table::new();
+    let waiting = DumpRow {
+        inode: 0,
+        ..row(2, State::CloseWait, 80, 40000)
+    };
+    let both = [row(1, State::Listen, 80, 0), waiting];
+    audit(&mut table, SECOND, StateSet::LIVE, &both);
+    let of_waiting = |table: &Table| {
+        let mut all = rows(table, 9 * SECOND).into_iter();
+        let row = all.find(|row| row.remote_port != 0).expect("it waits");
+        (row.pid, row.fd, row.owner_source, row.accepted)
+    };
+    assert_eq!(of_waiting(&table), (None, None, None, Some(false)));
+    table.set_holders(2 * SECOND, &[holder(100, 1, 10, 3, "server")]);
+    let assumed = (Some(10), None, Some(OwnerSource::Listener), Some(false));
+    assert_eq!(of_waiting(&table), assumed);
+}
+
+#[test]
+fn a_listener_keeps_its_children_when_its_namespace_becomes_known() {
+    let mut table = Table::new();
+    let mut listener = Speaker::new(1, 0, 80, 0).by(10, "server");
+    (listener.record.netns_cookie, listener.record.netns_inode) = (0, 0);
+    listener.says(&mut table, 1, State::Close, State::Listen);
+    audit(
+        &mut table,
+        5,
+        StateSet::LIVE,
+        &[row(7, State::Listen, 80, 0)],
+    );
+    child(&mut table, 2);
+    let pids: Vec<_> = rows(&table, 9).iter().map(|row| row.pid).collect();
+    assert_eq!(pids, [Some(10), Some(10)]);
+}
+
+#[test]
 fn listeners_of_two_processes_on_one_port_leave_the_child_unknown() {
     let mut table = Table::new();
     listener(&mut table, 1, 10, "one");
