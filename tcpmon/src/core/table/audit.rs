@@ -126,10 +126,14 @@ impl Table {
         let Some(audit) = self.audit.take() else {
             return;
         };
+        let superseded = self.namespaces.superseded();
         let gone: Vec<SlotId> = self
             .slots
             .in_states(audit.states)
-            .filter(|id| is_gone(&audit, self.slots.get(*id), complete))
+            .filter(|id| {
+                let socket = self.slots.get(*id);
+                superseded.contains(&socket.netns) || is_gone(&audit, socket, complete)
+            })
             .collect();
         for id in gone {
             self.end_unseen(id, now_ns);

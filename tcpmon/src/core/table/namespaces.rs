@@ -1,6 +1,6 @@
 //! The network namespaces sockets live in.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::core::facts::{KernelEvents, NamespaceFact, NetnsIdentity};
 
@@ -113,6 +113,21 @@ impl Namespaces {
             grown[index] = now.map(|now| now.saturating_sub(earlier.unwrap_or(now)));
         }
         grown
+    }
+
+    /// Namespaces that are gone: another has their inode now, which no two have at a time. Cookies
+    /// only grow.
+    pub(super) fn superseded(&self) -> FxHashSet<NetnsId> {
+        let identities = || self.by_identity.iter().filter(|(of, _)| of.cookie != 0);
+        let mut newest: FxHashMap<u32, u64> = FxHashMap::default();
+        for (identity, _) in identities() {
+            let cookie = newest.entry(identity.inode).or_default();
+            *cookie = identity.cookie.max(*cookie);
+        }
+        identities()
+            .filter(|(of, _)| of.inode != 0 && newest.get(&of.inode) > Some(&of.cookie))
+            .map(|(_, id)| *id)
+            .collect()
     }
 
     /// Forgets namespaces without sockets; a new socket makes its namespace known again.

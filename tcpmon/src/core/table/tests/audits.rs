@@ -106,6 +106,23 @@ fn a_namespace_that_was_dumped_has_missed_sockets_even_if_others_stay_hidden() {
 }
 
 #[test]
+fn what_is_left_of_a_namespace_goes_when_another_has_its_inode() {
+    let mut table = Table::new();
+    let left = [minisock(7, State::TimeWait, 60_000)];
+    audit(&mut table, SECOND, StateSet::LIVE, &left);
+    let mut listener = Speaker::new(100, 8, 80, 0);
+    listener.record.netns_cookie = NETNS.cookie + 1;
+    listener.says(&mut table, 2 * SECOND, State::Close, State::Listen);
+    assert_eq!(table.len(), 2);
+    table.begin_audit(StateSet::LIVE);
+    table.end_audit(3 * SECOND, false);
+    let all = rows(&table, 4 * SECOND);
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].cookie, Some(8));
+    assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
 fn a_wrong_state_is_repaired_and_its_age_a_lower_bound() {
     let mut table = Table::new();
     let socket = Speaker::new(100, 7, 40000, 80);
