@@ -1,0 +1,38 @@
+//! The agent as its users meet it: the real program as a process of its own, asked over its socket
+//! and its port, and compared with `ss` and `/proc`.
+//!
+//! Root only. Every test has an agent of its own, in a network namespace that is the agent's home,
+//! and makes its connections in others.
+
+mod at_rest;
+mod clients;
+mod command;
+mod counting;
+mod http;
+mod life;
+mod owners;
+mod privileges;
+mod running;
+mod seeds;
+mod serving;
+mod ss;
+mod watch;
+mod world;
+
+#[path = "../common/net.rs"]
+#[expect(dead_code, reason = "the kernel tests need more of it")]
+mod net;
+#[path = "../common/netlink.rs"]
+#[expect(dead_code, reason = "the kernel tests need more of it")]
+mod netlink;
+#[path = "../common/place.rs"]
+#[expect(dead_code, reason = "the kernel tests need more of it")]
+mod place;
+#[path = "../common/puppet.rs"]
+#[expect(dead_code, reason = "the kernel tests need more of it")]
+mod puppet;
+
+/// Puppets of these tests only have sockets.
+fn trick(name: &str) -> String {
+    panic!("what is {name}?")
+}

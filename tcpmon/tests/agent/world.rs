@@ -1,0 +1,66 @@
+//! Where tests make their connections, and how they wait.
+
+use std::fs::File;
+use std::thread;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::place::{in_inner_namespace, now_ns};
+use crate::puppet::Puppet;
+
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Looks until `probe` is content; fails with its last complaint after `seconds`.
+#[track_caller]
+pub(crate) fn within<T>(
+    seconds: u64,
+    what: &str,
+    mut probe: impl FnMut() -> Result<T, String>,
+) -> T {
+    let deadline_ns = now_ns() + seconds * 1_000_000_000;
+    loop {
+        match probe() {
+            Ok(found) => return found,
+            Err(complaint) if now_ns() > deadline_ns => {
+                panic!("{what}: not within {seconds} s: {complaint}")
+            }
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// `Ok` when `condition` holds, else the complaint.
+pub(crate) fn check(condition: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(complaint()) }
+}
+
+/// Runs `body` with the inode of a network namespace in which only it has sockets. A process lives
+/// there: a namespace that has threads only is not searched for.
+pub(crate) fn in_workplace(body: impl FnOnce(u32) + Send) {
+    in_inner_namespace(|namespace| {
+        let _resident = Puppet::start("resident");
+        body(namespace.0.inode);
+    });
+}
+
+/// The network namespace of a thread, to come back to.
+pub(crate) struct Home(File);
+
+impl Home {
+    /// That of the calling thread.
+    pub(crate) fn here() -> Self {
+        Self(File::open("/proc/thread-self/ns/net").expect("proc is mounted"))
+    }
+
+    /// Runs `body` there, wherever the calling thread is.
+    pub(crate) fn visit<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let visitor = scope.spawn(|| {
+                setns(&self.0, CloneFlags::CLONE_NEWNET).expect("root may enter");
+                body()
+            });
+            visitor.join().expect("no panic")
+        })
+    }
+}
