@@ -69,6 +69,8 @@ pub struct Agent {
     jobs: thread_channel::Sender<Job>,
     schedule: Schedule,
     sweeping: Option<Kind>,
+    /// Processor time the sweep under way has cost this loop so far.
+    sweep_cost_ns: u64,
     repairs_before: u64,
     watchers: Watchers,
     rates: Rates,
@@ -176,6 +178,7 @@ impl Agent {
             jobs,
             schedule: Schedule::new(nanoseconds(audit_interval)),
             sweeping: None,
+            sweep_cost_ns: 0,
             repairs_before: 0,
             watchers: Watchers::default(),
             rates: Rates::default(),
@@ -269,7 +272,19 @@ impl Agent {
         }
     }
 
+    /// Takes a report over. What that costs here is part of the price of the sweep: a large table is
+    /// compared as seldom as both sides together demand.
     fn take(&mut self, report: Report) {
+        let before_ns = clock::thread_cpu_ns();
+        let ended = self.take_over(report);
+        self.sweep_cost_ns += clock::thread_cpu_ns().saturating_sub(before_ns);
+        if let Some(cost_ns) = ended {
+            self.free(cost_ns);
+        }
+    }
+
+    /// The sweeper's own cost when the report is the last of its sweep.
+    fn take_over(&mut self, report: Report) -> Option<u64> {
         match report {
             Report::Began(states) => {
                 self.repairs_before = self.repairs();
@@ -286,7 +301,11 @@ impl Agent {
             Report::Swept { netns, started_ns } => {
                 self.table.audit_namespace_done(netns, started_ns);
             }
-            Report::Ended(end) => self.end_sweep(end),
+            Report::Ended(end) => {
+                let cost_ns = end.cost_ns;
+                self.end_sweep(end);
+                return Some(cost_ns);
+            }
             Report::Holders {
                 started_ns,
                 holders,
@@ -294,23 +313,22 @@ impl Agent {
             } => {
                 self.drain_to(clock::boottime_ns());
                 self.table.set_holders(started_ns, &holders);
-                self.audits.cpu_ns += cost_ns;
-                self.free(cost_ns);
+                return Some(cost_ns);
             }
             Report::Listeners(rows) => self.table.measure_queues(&rows),
             Report::Namespace(fact) => self.table.describe_namespace(fact),
             Report::Cgroups(paths) => {
                 self.table.name_cgroups(&paths);
-                self.free(0);
+                return Some(0);
             }
         }
+        None
     }
 
     fn end_sweep(&mut self, end: SweepEnd) {
         let now_ns = clock::boottime_ns();
         self.drain_to(now_ns);
         self.table.end_audit(now_ns, end.complete);
-        self.audits.cpu_ns += end.cost_ns;
         if self.sweeping == Some(Kind::Audit) {
             self.audits.count += 1;
             self.audits.last_unix_ns = clock::unix_ns();
@@ -325,7 +343,6 @@ impl Agent {
             }
             self.sweep_problems = end.problems;
         }
-        self.free(end.cost_ns);
     }
 
     fn report_repairs(&mut self) {
@@ -341,8 +358,11 @@ impl Agent {
         self.table.totals().drift.iter().sum()
     }
 
+    /// The sweeper is free again; `cost_ns` is its part of the price.
     fn free(&mut self, cost_ns: u64) {
         let now_ns = clock::boottime_ns();
+        let cost_ns = cost_ns + std::mem::take(&mut self.sweep_cost_ns);
+        self.audits.cpu_ns += cost_ns;
         if let Some(kind) = self.sweeping.take() {
             self.schedule.ended(kind, now_ns, cost_ns);
         }
