@@ -159,7 +159,7 @@ pub(crate) struct Watch {
     pub(crate) stream: Stream,
     pub(crate) table: Table,
     pub(crate) seen: Vec<Seen>,
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
 }
 
 /// A ring large enough for any test but a flood.
