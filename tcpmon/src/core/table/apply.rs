@@ -142,7 +142,9 @@ impl Table {
             }
             return id;
         }
-        if self.seeded {
+        // `ss -K` announces the end of a listener twice: `tcp_abort` (`net/ipv4/tcp.c`) sets CLOSE,
+        // and `tcp_done` of the closed socket sets it again. Nothing was missed.
+        if self.seeded && old != State::Close {
             self.totals.count_drift(Drift::Missed);
         }
         let mut socket = Socket::new(old.folded(), record.time_ns);
