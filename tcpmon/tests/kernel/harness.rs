@@ -260,6 +260,7 @@ impl Watch {
         let identity = self.namespace.0;
         self.table.audit_rows(identity, time, &mut rows);
         self.table.audit_namespace_done(identity, started_ns);
-        self.table.end_audit(now_ns(), false);
+        // The table knows no other namespace.
+        self.table.end_audit(now_ns(), true);
     }
 }

@@ -17,6 +17,7 @@ mod opening;
 mod owners;
 mod peer;
 mod peer_closing;
+mod peer_killed;
 mod peer_opening;
 mod peer_resets;
 mod peer_timeouts;

@@ -144,6 +144,11 @@ impl Peer {
         link
     }
 
+    /// Where a connection would be opened to; nobody answers.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from((PEER, self.new_port()))
+    }
+
     /// A connection the kernel opened.
     pub(crate) fn connected(&self) -> (TcpStream, Link<'_>) {
         let (socket, mut link) = self.called();
@@ -276,6 +281,14 @@ impl<'p> Link<'p> {
         };
         let lost = lost.packet(KERNEL, PEER);
         self.peer.write(&unreachable(code, PEER, KERNEL, &lost));
+    }
+
+    /// Destroys the kernel's end as `ss -K` does. `false`: the kernel is built without that.
+    pub(crate) fn destroy(&self) -> bool {
+        netlink::destroy(
+            SocketAddr::from((KERNEL, self.kernel_port)),
+            SocketAddr::from((PEER, self.peer_port)),
+        )
     }
 
     /// The process closes; the peer has its FIN and has not acknowledged.

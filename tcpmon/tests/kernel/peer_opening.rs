@@ -1,13 +1,13 @@
 //! Handshakes with a peer that answers as no kernel would.
 
 use std::io::Read as _;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use tcpmon::core::facts::StateSet;
 use tcpmon_common::State;
 
 use crate::harness::{Namespace, Watch, eventually};
-use crate::net::narrow_listener_at;
+use crate::net::{narrow_listener_at, raw, set_option, socket};
 use crate::peer::{KERNEL, Link, Peer, open_listener, with_peer};
 use crate::segment::{ACK, FIN, RST, SYN};
 
@@ -257,5 +257,22 @@ fn a_fast_open_child_nobody_answers_times_out() {
         watch.expect(&[LISTENER, "server LISTEN -> SYN_RECV -> CLOSE (timed_out)"]);
         watch.assert_exact();
         drop(child);
+    });
+}
+
+#[test]
+fn a_repaired_connection_opens_and_closes_without_a_segment() {
+    with_peer(|_, mut watch, peer| {
+        let restored = socket();
+        set_option(&restored, libc::IPPROTO_TCP, libc::TCP_REPAIR, 1);
+        let local = SocketAddr::from((KERNEL, 5000));
+        restored.bind(&raw(local)).expect("binds");
+        restored.connect(&raw(peer.address())).expect("at once");
+        watch.expect(&["client CLOSE => SYN_SENT -> ESTABLISHED"]);
+        watch.assert_exact();
+        drop(restored);
+        let life = "client CLOSE => SYN_SENT -> ESTABLISHED => CLOSE (aborted_by_owner)";
+        watch.expect(&[life]);
+        watch.assert_exact();
     });
 }

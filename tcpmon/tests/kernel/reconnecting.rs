@@ -7,6 +7,7 @@ use socket2::Socket;
 use crate::harness::{Watch, in_namespace};
 use crate::net::{address, disconnect, listener, raw, socket};
 use crate::peer::with_peer;
+use crate::segment::{ACK, FIN, SYN};
 
 const LISTENER: &str = "server CLOSE => LISTEN";
 
@@ -77,5 +78,24 @@ fn a_connect_given_up_by_disconnecting_is_not_taken_for_a_lack_of_ports() {
             assert_eq!(last.record.local_port, link.kernel_port);
             watch.assert_exact();
         }
+    });
+}
+
+#[test]
+fn an_old_error_nobody_asked_for_is_not_how_the_next_connection_ends() {
+    with_peer(|_, mut watch, peer| {
+        let (stream, _) = peer.connected();
+        disconnect(&stream);
+        let client: Socket = stream.into();
+        let mut link = peer.called_by(&client);
+        link.send(SYN | ACK);
+        link.take(ACK);
+        link.closed(client.into());
+        link.send(FIN | ACK);
+        watch.expect(&[
+            "client CLOSE => SYN_SENT -> ESTABLISHED -> CLOSE (disconnected)",
+            "client CLOSE => SYN_SENT -> ESTABLISHED => FIN_WAIT1 -> FIN_WAIT2 -> CLOSE (time_wait)",
+        ]);
+        watch.assert_exact();
     });
 }
