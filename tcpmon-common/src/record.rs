@@ -28,6 +28,9 @@ pub mod flag {
     /// Written by the classic tracepoint: error, shutdown, cookie, namespace and the other flags
     /// are unknown, not zero.
     pub const CLASSIC: u8 = 1 << 5;
+    /// The send queue is not empty (`sk_wmem_queued`): a SYN, a FIN or data was not acknowledged
+    /// yet, or not even sent.
+    pub const UNACKED: u8 = 1 << 6;
 }
 
 /// One transition. Zero in an optional field means unknown, unless said otherwise.

@@ -45,6 +45,8 @@ offsets! {
     OFF_ERR,
     /// `sock.sk_shutdown`, u8.
     OFF_SHUTDOWN,
+    /// `sock.sk_wmem_queued`, int.
+    OFF_WMEM_QUEUED,
     /// `sock.sk_socket`, pointer.
     OFF_SOCKET,
     /// `sock.sk_cgrp_data.cgroup`, pointer.

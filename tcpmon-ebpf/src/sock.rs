@@ -14,6 +14,7 @@ const AF_INET6: u16 = 10;
 /// Bits of `sk_flags` (`enum sock_flags` of `include/net/sock.h`).
 const SOCK_DEAD: u64 = 1 << 0;
 const SOCK_DONE: u64 = 1 << 1;
+const ECONNRESET: u16 = 104;
 
 /// The socket of a `tp_btf` program.
 pub struct Sock(*const u8);
@@ -47,11 +48,11 @@ impl Sock {
     }
 
     /// `inet_sport` stays right when `skc_num` has been cleared, which it is at `-> CLOSE`. A socket
-    /// that connects again after `connect` to `AF_UNSPEC` still has the port of its last connection
-    /// there, and none in `skc_num`.
+    /// that connects again still has the port of its last connection there, and none in `skc_num`,
+    /// until a port is found.
     #[inline(always)]
-    fn local_port(&self, new_state: u8) -> u16 {
-        if new_state == State::SynSent as u8 {
+    fn local_port(&self, record: &Record) -> u16 {
+        if record.new_state == State::SynSent as u8 || is_connect_without_syn(record) {
             return self.get(&OFF_NUM).unwrap_or(0);
         }
         // SAFETY: a `struct sock`; the helper answers null for anything but a full TCP socket.
@@ -147,6 +148,17 @@ pub unsafe fn file_inode(file: *const u8) -> u64 {
     }
 }
 
+/// `connect()` failed before there was a SYN. A reset and an ICMP message empty the queue, too, but
+/// they leave another error than `connect` to `AF_UNSPEC` does (`tcp_disconnect` in
+/// `net/ipv4/tcp.c`), which may be left of an earlier connection of the socket.
+#[inline(always)]
+fn is_connect_without_syn(record: &Record) -> bool {
+    record.old_state == State::SynSent as u8
+        && record.new_state == State::Close as u8
+        && record.flags & flag::UNACKED == 0
+        && (record.error == 0 || record.error == ECONNRESET)
+}
+
 impl Source for Sock {
     #[inline(always)]
     fn protocol(&self) -> u16 {
@@ -170,7 +182,6 @@ impl Source for Sock {
         record.time_ns = unsafe { bpf_ktime_get_boot_ns() };
         record.sock = self.0 as u64;
         record.family = family as u8;
-        record.local_port = self.local_port(record.new_state);
         record.remote_port = u16::from_be(self.get(&OFF_DPORT).unwrap_or(0));
         record.local_address = self.address(&OFF_SADDR, &OFF_SADDR6, family).bytes();
         record.remote_address = self.address(&OFF_DADDR, &OFF_DADDR6, family).bytes();
@@ -183,6 +194,10 @@ impl Source for Sock {
         if flags & SOCK_DEAD != 0 {
             record.flags |= flag::ORPHAN;
         }
+        if self.get::<u32>(&OFF_WMEM_QUEUED).unwrap_or(0) != 0 {
+            record.flags |= flag::UNACKED;
+        }
+        record.local_port = self.local_port(record);
         self.namespace(record);
         // SAFETY: `sk_socket` is a `struct socket *`, its `file` a `struct file *`.
         unsafe {

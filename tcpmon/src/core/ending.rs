@@ -50,6 +50,8 @@ pub enum Ending {
     Killed,
     /// `EADDRNOTAVAIL`: no ephemeral port towards this destination was free.
     NoPort,
+    /// `EADDRNOTAVAIL`: the port the socket is bound to is in use towards this destination.
+    AddressInUse,
     /// Another error.
     OtherError,
     /// The kernel did not say.
@@ -58,7 +60,7 @@ pub enum Ending {
 
 impl Ending {
     /// Every ending, in the order of its number.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Orderly,
         Self::TimeWait,
         Self::OrphanFinWait2,
@@ -73,6 +75,7 @@ impl Ending {
         Self::Disconnected,
         Self::Killed,
         Self::NoPort,
+        Self::AddressInUse,
         Self::OtherError,
         Self::Unknown,
     ];
@@ -95,6 +98,7 @@ impl Ending {
             Self::Disconnected => "disconnected",
             Self::Killed => "killed",
             Self::NoPort => "no_port",
+            Self::AddressInUse => "address_in_use",
             Self::OtherError => "other_error",
             Self::Unknown => "unknown",
         }
@@ -118,6 +122,7 @@ impl Ending {
             Self::Disconnected => "disconnected by its owner",
             Self::Killed => "destroyed by an operator",
             Self::NoPort => "no ephemeral port free towards this destination",
+            Self::AddressInUse => "local port already in use towards this destination",
             Self::OtherError => "ended by an error",
             Self::Unknown => "ended, reason unknown",
         }
@@ -137,6 +142,10 @@ impl Ending {
         }
         match record.error {
             0 => Self::without_error(old, record),
+            // A reset says ECONNREFUSED here. This one is left of an earlier connection of the same
+            // socket: `tcp_disconnect` in `net/ipv4/tcp.c` sets it, and only a connect() that sends
+            // its SYN clears it (`tcp_connect_init`).
+            errno::ECONNRESET if old == State::SynSent => Self::without_error(old, record),
             errno::ECONNRESET | errno::EPIPE => Self::Reset,
             errno::ECONNREFUSED => Self::Refused,
             errno::ETIMEDOUT => Self::TimedOut,
@@ -149,14 +158,26 @@ impl Ending {
     fn without_error(old: State, record: &Record) -> Self {
         match old {
             State::Listen => Self::ListenerClosed,
-            State::LastAck => Self::Orderly,
+            State::LastAck if !record.has(flag::UNACKED) => Self::Orderly,
             State::FinWait2 | State::Closing if leaves_minisock(record) => Self::minisock(record),
-            State::SynSent if record.shutdown == 0 && record.local_port == 0 => Self::NoPort,
+            State::SynSent if record.shutdown == 0 && !record.has(flag::UNACKED) => {
+                Self::without_syn(record)
+            }
             _ if record.shutdown == SHUTDOWN_BOTH => Self::AbortedByOwner,
             State::Established | State::CloseWait if !record.has(flag::HAS_SOCKET) => {
                 Self::DroppedByListener
             }
             _ => Self::Disconnected,
+        }
+    }
+
+    /// `inet_hash_connect` in `net/ipv4/inet_hashtables.c` found no way to be unique: among the free
+    /// ports, or with the one the socket is bound to.
+    const fn without_syn(record: &Record) -> Self {
+        if record.local_port == 0 {
+            Self::NoPort
+        } else {
+            Self::AddressInUse
         }
     }
 
@@ -183,10 +204,11 @@ impl Ending {
     }
 }
 
-/// Without the peer's FIN only an orphan becomes a minisock; a socket that still has its process
-/// was reset by it (`tcp_disconnect` in `net/ipv4/tcp.c`).
+/// Without the peer's FIN only an orphan becomes a minisock, and with it only a connection whose own
+/// FIN was acknowledged; another was reset by its process (`__tcp_close` and `tcp_disconnect` in
+/// `net/ipv4/tcp.c`).
 const fn leaves_minisock(record: &Record) -> bool {
-    record.has(flag::FIN_SEEN) || record.has(flag::ORPHAN)
+    !record.has(flag::UNACKED) && (record.has(flag::FIN_SEEN) || record.has(flag::ORPHAN))
 }
 
 #[cfg(test)]
@@ -209,6 +231,7 @@ mod tests {
     #[test]
     fn every_way_to_end_is_told_apart() {
         let held = flag::HAS_SOCKET;
+        let left = flag::HAS_SOCKET | flag::FIN_SEEN | flag::UNACKED;
         for (old, error, shutdown, flags, want) in [
             (State::LastAck, 0, 3, flag::ORPHAN, Ending::Orderly),
             (State::FinWait2, 0, 3, flag::FIN_SEEN, Ending::TimeWait),
@@ -216,6 +239,11 @@ mod tests {
             (State::FinWait2, 0, 3, held, Ending::AbortedByOwner),
             (State::FinWait2, 0, 2, held, Ending::Disconnected),
             (State::Closing, 0, 3, flag::FIN_SEEN, Ending::TimeWait),
+            (State::Closing, 0, 3, left, Ending::AbortedByOwner),
+            (State::LastAck, 0, 3, left, Ending::AbortedByOwner),
+            (State::SynSent, 0, 0, held, Ending::AddressInUse),
+            (State::SynSent, 104, 0, held, Ending::AddressInUse),
+            (State::SynSent, 0, 0, left, Ending::Disconnected),
             (
                 State::FinWait2,
                 0,

@@ -24,9 +24,16 @@ pub(crate) fn listener() -> TcpListener {
 
 /// A listener whose accept queue takes one connection; the next SYN is dropped.
 pub(crate) fn narrow_listener() -> TcpListener {
+    narrow_listener_at(Ipv4Addr::LOCALHOST, 0)
+}
+
+/// A listener whose accept queue takes one connection more than `backlog`.
+pub(crate) fn narrow_listener_at(address: Ipv4Addr, backlog: i32) -> TcpListener {
     let socket = socket();
-    socket.bind(&ANY_PORT.into()).expect("binds");
-    socket.listen(0).expect("listens");
+    socket
+        .bind(&SocketAddr::from((address, 0)).into())
+        .expect("binds");
+    socket.listen(backlog).expect("listens");
     socket.into()
 }
 

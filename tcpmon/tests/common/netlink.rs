@@ -1,6 +1,6 @@
-//! The two netlink requests no crate at hand makes: loopback up or down, and `ss -K`.
+//! The netlink requests no crate at hand makes: an interface up or down, its address, and `ss -K`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use netlink_sys::protocols::{NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 
@@ -14,13 +14,29 @@ const HEADER_SIZE: usize = 16;
 
 /// Turns the loopback of the calling thread's namespace on or off.
 pub(crate) fn set_loopback(up: bool) {
+    set_link(LOOPBACK, up);
+}
+
+/// Turns an interface of the calling thread's namespace on or off.
+pub(crate) fn set_link(index: i32, up: bool) {
     let on = libc::IFF_UP as u32;
     // struct ifinfomsg
     let mut request = vec![0; 4];
-    request.extend(LOOPBACK.to_ne_bytes());
+    request.extend(index.to_ne_bytes());
     request.extend(if up { on } else { 0 }.to_ne_bytes());
     request.extend(on.to_ne_bytes());
     assert_eq!(ask(NETLINK_ROUTE, libc::RTM_NEWLINK, &request), 0);
+}
+
+/// Gives an interface an address, and the route to its network.
+pub(crate) fn add_address(index: i32, address: Ipv4Addr, prefix: u8) {
+    // struct ifaddrmsg, then one struct rtattr
+    let mut request = vec![libc::AF_INET as u8, prefix, 0, 0];
+    request.extend(index.to_ne_bytes());
+    request.extend(8_u16.to_ne_bytes());
+    request.extend(libc::IFA_LOCAL.to_ne_bytes());
+    request.extend(address.octets());
+    assert_eq!(ask(NETLINK_ROUTE, libc::RTM_NEWADDR, &request), 0);
 }
 
 /// Destroys an IPv4 connection as `ss -K` does. `false`: the kernel is built without that.

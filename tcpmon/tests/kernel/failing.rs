@@ -238,7 +238,7 @@ fn a_tuple_in_use_is_not_taken_for_a_lack_of_ports() {
             LISTENER,
             CLIENT,
             "server LISTEN -> SYN_RECV -> ESTABLISHED",
-            "client CLOSE => SYN_SENT -> CLOSE (disconnected)",
+            "client CLOSE => SYN_SENT -> CLOSE (address_in_use)",
         ]);
     });
 }

@@ -23,7 +23,7 @@ pub(crate) struct Watch {
     pub(crate) stream: Stream,
     pub(crate) table: Table,
     pub(crate) seen: Vec<Seen>,
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
 }
 
 /// A ring large enough for any test but a flood.
@@ -124,6 +124,7 @@ impl Watch {
         let identity = self.namespace.0;
         self.table.audit_rows(identity, time, &mut rows);
         self.table.audit_namespace_done(identity, started_ns);
-        self.table.end_audit(now_ns(), false);
+        // The table knows no other namespace.
+        self.table.end_audit(now_ns(), true);
     }
 }

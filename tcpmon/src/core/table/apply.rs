@@ -143,7 +143,9 @@ impl Table {
             return id;
         }
         let netns = self.namespaces.intern(netns_of(record));
-        if self.is_seeded(netns) {
+        // `ss -K` announces the end of a listener twice: `tcp_abort` (`net/ipv4/tcp.c`) sets CLOSE,
+        // and `tcp_done` of the closed socket sets it again. Nothing was missed.
+        if self.is_seeded(netns) && old != State::Close {
             self.totals.count_drift(Drift::Missed);
         }
         let mut socket = Socket::new(old.folded(), record.time_ns);

@@ -61,6 +61,7 @@ pub struct Table {
     seeded: bool,
     /// Sockets whose holder is not confirmed; what the next scan is for.
     unconfirmed: bool,
+    /// How long a FIN_WAIT2 minisock lives.
     fin_timeout_ns: u64,
     totals: Totals,
 }
@@ -168,9 +169,14 @@ impl Table {
         self.slots.bytes() + (self.by_sock.capacity() + self.by_cookie.capacity()) * entry
     }
 
-    /// How long a FIN_WAIT2 minisock lives: `tcp_fin_timeout` of the namespace we run in.
+    /// `tcp_fin_timeout` of the namespace we run in. So long an orphan waits for the peer's FIN; of
+    /// more than [`TIME_WAIT_NS`] as a full socket at first, and for what is over as a minisock
+    /// (`tcp_rcv_state_process` in `net/ipv4/tcp_input.c`, `tcp_keepalive_timer`).
     pub fn set_fin_timeout(&mut self, nanoseconds: u64) {
-        self.fin_timeout_ns = nanoseconds;
+        self.fin_timeout_ns = match nanoseconds.saturating_sub(TIME_WAIT_NS) {
+            0 => nanoseconds,
+            over => over,
+        };
     }
 
     /// Adds a socket and counts it in.

@@ -73,6 +73,7 @@ const WANTED: &[Wanted] = &[
     required("OFF_NET", "sock", &["__sk_common", "skc_net", "net"]),
     required("OFF_ERR", "sock", &["sk_err"]),
     required("OFF_SHUTDOWN", "sock", &["sk_shutdown"]),
+    required("OFF_WMEM_QUEUED", "sock", &["sk_wmem_queued"]),
     required("OFF_SOCKET", "sock", &["sk_socket"]),
     optional("OFF_CGROUP", "sock", &["sk_cgrp_data", "cgroup"]),
     required("OFF_INET_SPORT", "inet_sock", &["inet_sport"]),

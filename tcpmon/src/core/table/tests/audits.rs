@@ -123,6 +123,18 @@ fn what_is_left_of_a_namespace_goes_when_another_has_its_inode() {
 }
 
 #[test]
+fn a_listener_that_is_announced_closed_twice_was_not_missed() {
+    let mut table = Table::new();
+    audit(&mut table, SECOND, StateSet::LIVE, &[]);
+    let listener = Speaker::new(100, 7, 80, 0);
+    listener.says(&mut table, 2 * SECOND, State::Close, State::Listen);
+    listener.says(&mut table, 3 * SECOND, State::Listen, State::Close);
+    listener.says(&mut table, 3 * SECOND, State::Close, State::Close);
+    assert!(table.is_empty());
+    assert_eq!(drift(&table, Drift::Missed), 0);
+}
+
+#[test]
 fn a_wrong_state_is_repaired_and_its_age_a_lower_bound() {
     let mut table = Table::new();
     let socket = Speaker::new(100, 7, 40000, 80);
