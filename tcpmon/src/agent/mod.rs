@@ -32,6 +32,8 @@ use watchers::Watchers;
 const POLL: Duration = Duration::from_millis(25);
 /// Records applied before the other branches of the loop get their turn: about a millisecond.
 const DRAIN_BUDGET: usize = 8192;
+/// A record takes its time before its place on the ring: two processors may be out of order by that.
+const DISORDER_NS: u64 = 1_000_000;
 /// Minisocks removed by their timers in one second at most, per state.
 const EXPIRE_BUDGET: usize = 100_000;
 
@@ -73,6 +75,8 @@ pub struct Agent {
     sweep_cost_ns: u64,
     repairs_before: u64,
     watchers: Watchers,
+    /// Time of the last record applied.
+    applied_ns: u64,
     rates: Rates,
     losses: Losses,
     audits: crate::core::snapshot::Audits,
@@ -181,6 +185,7 @@ impl Agent {
             sweep_cost_ns: 0,
             repairs_before: 0,
             watchers: Watchers::default(),
+            applied_ns: 0,
             rates: Rates::default(),
             losses: Losses::default(),
             audits: crate::core::snapshot::Audits::default(),
@@ -197,12 +202,14 @@ impl Agent {
             stream,
             table,
             watchers,
+            applied_ns,
             ..
         } = self;
         let Some(stream) = stream else {
             return false;
         };
         let drained = stream.drain(DRAIN_BUDGET, |record| {
+            *applied_ns = record.time_ns;
             if let Some(change) = table.apply(record)
                 && !watchers.is_empty()
             {
@@ -213,9 +220,9 @@ impl Agent {
     }
 
     /// Applies everything up to a moment of `CLOCK_BOOTTIME`: a dump read then is compared with
-    /// nothing older. Ends, because the ring is bounded and time is not.
+    /// nothing older. Ends at the first record that is younger, or when there is none left.
     fn drain_to(&mut self, moment_ns: u64) {
-        while self.drain() && clock::boottime_ns() < moment_ns.saturating_add(nanoseconds(POLL)) {}
+        while self.drain() && self.applied_ns <= moment_ns.saturating_add(DISORDER_NS) {}
     }
 
     /// Detaches first, so that the drain ends however busy the machine is.
