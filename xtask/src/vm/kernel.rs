@@ -49,18 +49,21 @@ pub(super) struct Kernel {
     pub(super) image: PathBuf,
 }
 
-impl Series {
-    /// The kernel below `cache`, fetched when it is not there.
-    pub(super) fn kernel(&self, cache: &Path) -> Result<Kernel> {
-        let root = cache.join(format!("linux-{}", self.name));
-        if !root.exists() {
-            self.fetch(cache, &root)?;
-        }
+impl Kernel {
+    /// The kernel unpacked at `root`.
+    pub(super) fn find(root: PathBuf) -> Result<Self> {
         let image = image(&root)?;
-        Ok(Kernel { root, image })
+        Ok(Self { root, image })
     }
+}
 
-    fn fetch(&self, cache: &Path, root: &Path) -> Result<()> {
+impl Series {
+    /// Where below `cache` the kernel is; it is fetched when it is not there.
+    pub(super) fn fetch(&self, cache: &Path) -> Result<PathBuf> {
+        let root = cache.join(format!("linux-{}", self.name));
+        if root.exists() {
+            return Ok(root);
+        }
         if in_path("apt-get").is_none() {
             bail!("there is no apt-get to fetch Linux {} with", self.name);
         }
@@ -83,7 +86,8 @@ impl Series {
         for package in packages {
             apt::unpack(&package, &partial, &options)?;
         }
-        fs::rename(&partial, root).with_context(|| format!("cannot make {}", root.display()))
+        fs::rename(&partial, &root).with_context(|| format!("cannot make {}", root.display()))?;
+        Ok(root)
     }
 
     fn packages(&self, options: &[String]) -> Vec<String> {
@@ -119,17 +123,25 @@ fn by_numbers(a: &str, b: &str) -> Ordering {
     numbers(a).cmp(&numbers(b))
 }
 
+/// `boot/vmlinuz-RELEASE`, or `usr/lib/modules/RELEASE/vmlinuz` since 7.2.
 fn image(root: &Path) -> Result<PathBuf> {
-    fs::read_dir(root.join("boot"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-"))
+    let in_boot = entries(&root.join("boot")).into_iter().find(|path| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-"))
+    });
+    let releases = entries(&root.join("usr/lib/modules")).into_iter();
+    in_boot
+        .or_else(|| {
+            releases
+                .map(|dir| dir.join("vmlinuz"))
+                .find(|path| path.is_file())
         })
         .with_context(|| format!("there is no kernel below {}", root.display()))
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
 }
 
 #[cfg(test)]
@@ -152,6 +164,18 @@ linux-image-6.12.117+deb12-cloud-amd64
             ["linux-image-6.12.117+deb12-cloud-amd64"]
         );
         assert_eq!(choose(names, "5.10"), [""; 0]);
+    }
+
+    #[test]
+    fn the_image_is_found_in_either_place() {
+        for place in ["boot/vmlinuz-6.1.0", "usr/lib/modules/7.2.9/vmlinuz"] {
+            let root = tempfile::tempdir().expect("a directory");
+            assert!(image(root.path()).is_err());
+            let file = root.path().join(place);
+            fs::create_dir_all(file.parent().expect("it has one")).expect("made");
+            fs::write(&file, "").expect("written");
+            assert_eq!(image(root.path()).expect("found"), file);
+        }
     }
 
     #[test]

@@ -106,7 +106,9 @@ impl Report {
         text.push_str("\n## Tests a kernel has nothing to show in\n\n");
         let mut none = true;
         for row in &self.rows {
-            let tests = row.said(Variant::Suite).and_then(|said| said.tests.as_ref());
+            let tests = row
+                .said(Variant::Suite)
+                .and_then(|said| said.tests.as_ref());
             for reason in tests.iter().flat_map(|tests| &tests.skipped) {
                 none = false;
                 text.push_str(&format!("- {}: {reason}\n", row.series));
@@ -295,6 +297,10 @@ mod tests {
         report.add("6.1", Variant::Lockdown, Said::default(), failure);
         let error = report.outcome().expect_err("one failed");
         assert_eq!(error.to_string(), "1 of 2 boots failed");
-        assert!(report.summary().contains(" failed Linux 6.1   lockdown     it panicked"));
+        assert!(
+            report
+                .summary()
+                .contains(" failed Linux 6.1   lockdown     it panicked")
+        );
     }
 }
