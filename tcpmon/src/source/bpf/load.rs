@@ -9,6 +9,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use super::object::OBJECT;
 use super::offsets::{BTF_PATH, Offsets};
+use crate::source::sockopt::netns_cookie;
 
 /// How the kernel announces transitions to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,8 @@ impl Default for Options {
 pub(super) const RING_MAP: &str = "EVENTS";
 /// Name of the counter map in the object.
 pub(super) const COUNTER_MAP: &str = "COUNTERS";
+/// The global with the place of a namespace's cookie.
+const NETNS_COOKIE: &str = "OFF_NET_COOKIE";
 const BTF_PROGRAM: &str = "set_state_btf";
 const CLASSIC_PROGRAM: &str = "set_state";
 
@@ -136,7 +139,11 @@ fn try_rung(rung: Rung, options: &Options) -> anyhow::Result<(Ebpf, &'static str
 
 fn load_btf(options: &Options, helpers: bool) -> anyhow::Result<Ebpf> {
     let btf = kernel_btf()?;
-    let offsets = Offsets::read(Path::new(BTF_PATH))?;
+    let mut offsets = Offsets::read(Path::new(BTF_PATH))?;
+    // Linux 5.10 has the field and fills it only when somebody asks; nobody else can read it there.
+    if netns_cookie().is_ok_and(|cookie| cookie == 0) {
+        offsets.0.retain(|(global, _)| *global != NETNS_COOKIE);
+    }
     let mut ebpf = with_offsets(
         &offsets,
         &btf,
