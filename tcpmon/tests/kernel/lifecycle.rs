@@ -26,11 +26,19 @@ fn is_loaded(id: u32) -> bool {
 #[test]
 fn the_best_rung_of_this_kernel_is_tp_btf() {
     let stream = Stream::open(&MODERATE).expect("the program attaches");
-    assert_eq!(stream.rung(), Rung::TpBtf);
-    assert!(stream.rung().limits().is_empty());
+    // The function behind the cookie helper of tracing programs, where there is one.
+    let symbols = fs::read_to_string("/proc/kallsyms").expect("proc");
+    if symbols.contains("bpf_get_socket_ptr_cookie") {
+        assert_eq!(stream.rung(), Rung::TpBtf);
+        assert!(stream.rung().limits().is_empty());
+    } else {
+        assert_eq!(stream.rung(), Rung::TpBtfNoCookie);
+        assert_eq!(stream.rung().limits().len(), 1);
+    }
     assert_eq!(stream.ring_bytes(), MODERATE.ring_bytes);
     let stats = stream.program_stats().expect("fdinfo");
-    assert!(stats.id > 0 && stats.verified_instructions > 0, "{stats:?}");
+    assert!(stats.id > 0, "{stats:?}");
+    assert_ne!(stats.verified_instructions, Some(0));
 }
 
 #[test]
@@ -48,9 +56,12 @@ pub(crate) fn open_and_drop() -> String {
     let round = || {
         let stream = Stream::open(&MODERATE).expect("the program attaches");
         let readiness = stream.readiness().expect("a descriptor");
-        let mut holders = Holders::load().expect("iter/task_file");
+        // Where it does not load, nothing of it may be left behind either.
+        let mut holders = Holders::load();
         for _ in 0..2 {
-            holders.scan(|_| ()).expect("a whole scan");
+            if let Ok(holders) = &mut holders {
+                holders.scan(|_| ()).expect("a whole scan");
+            }
         }
         drop((stream, holders, readiness));
     };
