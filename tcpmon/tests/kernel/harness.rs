@@ -1,6 +1,7 @@
 //! A network namespace for every test, and a stream that watches it.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::panic;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -15,13 +16,13 @@ use tcpmon::core::facts::{DumpRow, DumpTime, HolderFact, NetnsIdentity, StateSet
 use tcpmon::core::query::{SocketRow, SocketsQuestion};
 use tcpmon::core::table::{Change, Table};
 use tcpmon::source::bpf::holders::Holders;
-use tcpmon::source::bpf::{Attach, Options, Stream};
-use tcpmon::source::procfs::ProcRoot;
+use tcpmon::source::bpf::{Attach, Options, Rung, Stream};
 use tcpmon::source::procfs::netstat::{self, TcpExt};
+use tcpmon::source::procfs::{ProcRoot, fd};
 use tcpmon::source::sockdiag::{Dumper, netns_cookie};
 use tcpmon_common::Record;
 
-use crate::netlink;
+use crate::{net, netlink};
 
 /// How often something is looked at until it has happened.
 const STEP: Duration = Duration::from_millis(1);
@@ -59,6 +60,15 @@ impl Namespace {
             cookie: netns_cookie().expect("SO_NETNS_COOKIE"),
             inode: u32::try_from(file.ino()).expect("nsfs inodes have 32 bits"),
         })
+    }
+
+    /// Whether the record is of a socket in it. A namespace has no cookie before Linux 5.14; those of
+    /// tests that run side by side have inodes of their own.
+    pub(crate) fn has(self, record: &Record) -> bool {
+        match self.0.cookie {
+            0 => record.netns_inode == self.0.inode,
+            cookie => record.netns_cookie == cookie,
+        }
     }
 
     /// Writes a setting below `/proc/sys/net`, which speaks of the calling thread's namespace.
@@ -188,7 +198,7 @@ impl Watch {
             namespace,
         } = self;
         stream.drain(usize::MAX, |record| {
-            if record.netns_cookie != namespace.0.cookie {
+            if !namespace.has(record) {
                 return;
             }
             let change = table.apply(record).expect("states TCP has");
@@ -234,15 +244,27 @@ impl Watch {
         }
     }
 
-    /// Reads every file descriptor table of the machine and tells the table who holds what.
-    pub(crate) fn scan_holders(&mut self) -> Vec<HolderFact> {
-        self.drain();
-        let started_ns = now_ns();
+    /// Reads every file descriptor table of the machine and tells the table who holds what. Where the
+    /// iterator does not load, `/proc` is read; it knows inodes only, which dumps tell.
+    pub(crate) fn scan_holders(&mut self) {
         let mut facts = Vec::new();
-        let mut holders = Holders::load().expect("iter/task_file");
-        holders.scan(|fact| facts.push(fact)).expect("a whole scan");
+        let mut take = |fact: HolderFact| facts.push(fact);
+        let started_ns;
+        if let Ok(mut holders) = Holders::load() {
+            self.drain();
+            started_ns = now_ns();
+            holders.scan(take).expect("a whole scan");
+        } else {
+            self.audit(StateSet::LIVE);
+            started_ns = now_ns();
+            fd::scan(&ProcRoot::default(), fd::Wanted::All, &mut take).expect("proc");
+        }
         self.table.set_holders(started_ns, &facts);
-        facts
+    }
+
+    /// The cookie a row of `socket` shows: none where programs cannot make it.
+    pub(crate) fn cookie(&self, socket: impl AsFd) -> Option<u64> {
+        (self.stream.rung() == Rung::TpBtf).then(|| net::cookie(socket))
     }
 
     /// Compares the table with a dump of `states` of the namespace.
