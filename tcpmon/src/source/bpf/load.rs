@@ -38,10 +38,12 @@ impl Rung {
     pub const fn limits(self) -> &'static [&'static str] {
         match self {
             Self::TpBtf => &[],
-            Self::TpBtfNoCookie => {
-                &["this kernel gives no socket cookies to programs: sockets are joined by address"]
-            }
+            Self::TpBtfNoCookie => &[
+                "this kernel gives no socket cookies to programs: sockets are joined by address",
+                THREAD_NAMES,
+            ],
             Self::Tracepoint => &[
+                THREAD_NAMES,
                 "no BTF: the stream tells neither namespace nor cookie nor error, so audits do the \
                  joining and reasons for closing are unknown",
             ],
@@ -87,6 +89,10 @@ impl Default for Options {
         }
     }
 }
+
+/// Where `bpf_get_current_task_btf` cannot be used.
+const THREAD_NAMES: &str =
+    "until it is seen holding the socket, a process has the name of the thread that acted";
 
 /// Name of the ring map in the object.
 pub(super) const RING_MAP: &str = "EVENTS";
