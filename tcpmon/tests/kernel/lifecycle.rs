@@ -33,7 +33,7 @@ fn the_best_rung_of_this_kernel_is_tp_btf() {
         assert!(stream.rung().limits().is_empty());
     } else {
         assert_eq!(stream.rung(), Rung::TpBtfNoCookie);
-        assert_eq!(stream.rung().limits().len(), 1);
+        assert!(!stream.rung().limits().is_empty());
     }
     assert_eq!(stream.ring_bytes(), MODERATE.ring_bytes);
     let stats = stream.program_stats().expect("fdinfo");
