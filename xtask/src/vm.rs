@@ -46,63 +46,54 @@ pub(crate) struct Args {
     tests: Vec<String>,
 }
 
-/// What a run could not do, by what stood in the way.
-pub(crate) type Skipped = Vec<String>;
-
 /// Runs `cargo xtask vm`.
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::kernel_side()?;
-    let (report, skipped) = matrix(args)?;
+    let report = matrix(args)?;
     println!("{}", report.summary());
-    for reason in &skipped {
-        println!("skipped, because {reason}");
-    }
     if args.write {
         report.write()?;
     }
     report.outcome()
 }
 
-/// As `cargo xtask vm --smoke`.
-pub(crate) fn smoke() -> Result<Skipped> {
+/// As `cargo xtask vm --smoke`; returns the kernels that were skipped, each with the reason.
+pub(crate) fn smoke() -> Result<Vec<String>> {
     let args = Args {
         smoke: true,
         ..Args::default()
     };
-    let (report, skipped) = matrix(&args)?;
+    let report = matrix(&args)?;
     println!("{}", report.summary());
     report.outcome()?;
-    Ok(skipped)
+    Ok(report.skipped())
 }
 
-fn matrix(args: &Args) -> Result<(Report, Skipped)> {
+fn matrix(args: &Args) -> Result<Report> {
     let mut report = Report::default();
-    let ci = env::var("CI").is_ok_and(|ci| ci == "true");
-    if let Some(reason) = qemu::obstacle(ci) {
-        return Ok((report, vec![reason]));
-    }
     let cache = cache();
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
-    let mut skipped = Skipped::new();
+    let ci = env::var("CI").is_ok_and(|ci| ci == "true");
+    let obstacle = qemu::obstacle(ci);
     let mut kernels = Vec::new();
     for series in chosen(args)? {
+        if let Some(reason) = &obstacle {
+            report.skip(series.name, reason);
+            continue;
+        }
         match series.fetch(&cache) {
             Ok(root) => kernels.push((series, Kernel::find(root)?)),
-            Err(error) => {
-                let reason = format!("{error:#}");
-                report.skip(series.name, &reason);
-                skipped.push(reason);
-            }
+            Err(error) => report.skip(series.name, &format!("{error:#}")),
         }
     }
     if kernels.is_empty() {
-        return Ok((report, skipped));
+        return Ok(report);
     }
     let payload = Payload::build(&cache)?;
     for (series, kernel) in &kernels {
         boots(args, series, kernel, &payload, &mut report)?;
     }
-    Ok((report, skipped))
+    Ok(report)
 }
 
 fn chosen(args: &Args) -> Result<Vec<&'static Series>> {

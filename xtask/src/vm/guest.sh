@@ -2,7 +2,6 @@
 # Process 1 of a guest: mounts what a machine has, runs one script, says how it ended, powers off.
 # The first serial port has the kernel's messages, the second what the script prints.
 
-# A script may end itself; this one may not, or the kernel panics. So it only mounts, and waits.
 /bin/busybox mkdir -p /proc /sys /dev /tmp /run /root
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/root

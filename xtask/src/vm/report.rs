@@ -61,12 +61,21 @@ impl Report {
         }
     }
 
+    /// The kernels that were skipped, each with the reason.
+    pub(super) fn skipped(&self) -> Vec<String> {
+        let skipped = |row: &Row| {
+            let reason = row.skipped.as_ref()?;
+            Some(format!("Linux {}: {reason}", row.series))
+        };
+        self.rows.iter().filter_map(skipped).collect()
+    }
+
     /// One line per boot, and one per kernel that was skipped.
     pub(super) fn summary(&self) -> String {
         let mut lines = vec![String::from("==> kernels")];
         for row in &self.rows {
             if let Some(reason) = &row.skipped {
-                lines.push(format!("skipped {}, because {reason}", row.series));
+                lines.push(format!("skipped Linux {}, because {reason}", row.series));
             }
             lines.extend(row.boots.iter().map(|boot| boot.line(row.series)));
         }
@@ -287,6 +296,7 @@ mod tests {
         assert!(text.contains("- 6.1: it cannot\n"));
         assert!(text.contains("- 6.1: /proc: hidden\n"));
         report.outcome().expect("a skipped kernel is no failure");
+        assert_eq!(report.skipped(), ["Linux 7.2: it is offline"]);
     }
 
     #[test]
