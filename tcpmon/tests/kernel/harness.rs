@@ -220,7 +220,18 @@ impl Watch {
             }
             thread::sleep(STEP);
         }
-        panic!("{what}: not seen among {:#?}", self.lines());
+        let skipped = self.skipped_by_kernel();
+        panic!("{what}: not seen among {:#?}{skipped}", self.lines());
+    }
+
+    /// The kernel does not run the program for what happens in an interrupt of the program itself.
+    /// That is rare, and less rare on a slow machine; `cargo xtask vm` looks for this sentence.
+    fn skipped_by_kernel(&self) -> String {
+        let stats = self.stream.program_stats().unwrap_or_default();
+        match stats.recursion_misses {
+            0 => String::new(),
+            misses => format!("; the kernel skipped the program, {misses} times"),
+        }
     }
 
     /// The sockets of the table, oldest in its state first.
