@@ -1,6 +1,10 @@
 //! Debian's packages, where there is apt.
 
-use anyhow::Result;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
 
 use crate::sh::{can_be_root, in_path, sh};
 
@@ -34,13 +38,46 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    get_install(&missing)
+}
+
+/// Installs `package` and removes `other`, which is in its way.
+pub(crate) fn install_without(package: &str, other: &str) -> Result<()> {
+    get_install(&[package, &format!("{other}-")])
+}
+
+fn get_install(words: &[&str]) -> Result<()> {
     sh("apt-get")
         .args(["install", "-y", "--no-install-recommends"])
-        .args(missing)
+        .args(words)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .root()
         .downloads()
         .run()
+}
+
+/// Downloads `package` and unpacks it into `dir` without installing it. `options` say where apt looks.
+pub(crate) fn unpack(package: &str, dir: &Path, options: &[String]) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    sh("apt-get")
+        .args(options)
+        // Without it, apt run by root complains that its own user cannot write here.
+        .args(["-o", "APT::Sandbox::User=root", "download", package])
+        .dir(dir)
+        .downloads()
+        .run()?;
+    let archive = archive(dir)?;
+    sh("dpkg").args(["-x"]).args([&archive, dir]).run()?;
+    fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))
+}
+
+fn archive(dir: &Path) -> Result<PathBuf> {
+    fs::read_dir(dir)
+        .with_context(|| format!("cannot read {}", dir.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension() == Some(OsStr::new("deb")))
+        .with_context(|| format!("no package was downloaded into {}", dir.display()))
 }
 
 fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {

@@ -19,6 +19,7 @@ mod sh;
 mod test;
 mod tidy;
 mod tools;
+mod vm;
 
 /// Commands for working on tcpmon.
 #[derive(Parser)]
@@ -36,6 +37,7 @@ enum Command {
     Tidy(tidy::Args),
     Bench(bench::Args),
     Load(load::Args),
+    Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Load(args) => load::run(&args),
+        Command::Vm(args) => vm::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

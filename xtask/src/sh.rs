@@ -94,14 +94,18 @@ impl Sh {
 
     /// What the command prints, without echo; `None` when it cannot run or fails.
     pub(crate) fn stdout(self) -> Option<String> {
+        String::from_utf8(self.bytes()?).ok()
+    }
+
+    /// As [`Sh::stdout`], whatever it is that is printed.
+    pub(crate) fn bytes(self) -> Option<Vec<u8>> {
         let output = self
             .command(false)
             .stderr(Stdio::null())
             .stdin(Stdio::null())
             .output()
             .ok()?;
-        let text = String::from_utf8(output.stdout).ok()?;
-        output.status.success().then_some(text)
+        output.status.success().then_some(output.stdout)
     }
 
     /// Echoes the command and becomes it, so that its exit status and signals are the caller's.

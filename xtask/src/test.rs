@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::sh::{self, Sh, in_path, is_root};
-use crate::{setup, tidy, tools};
+use crate::{setup, tidy, tools, vm};
 
 /// What needs root: the kernel's events as the library sees them, and the agent as users meet it.
 const KERNEL_TESTS: [&str; 2] = ["kernel", "agent"];
@@ -43,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         cargo(args, &["test", "--workspace", "--exclude", "tcpmon-ebpf"]).run()
     });
     kernel_tests(args, &mut report);
+    other_kernels(args, &mut report);
     report.finish()
 }
 
@@ -87,6 +88,25 @@ fn kernel_tests(args: &Args, report: &mut Report) {
         Plan::Run { sudo } => report.step(NAME, || kernel_command(args, sudo).run()),
         Plan::Skip(reason) => report.skip(NAME, reason),
         Plan::Fail(reason) => report.step(NAME, || bail!(reason)),
+    }
+}
+
+/// A few of them on other kernels. Needs no root: the guests are emulated.
+fn other_kernels(args: &Args, report: &mut Report) {
+    const NAME: &str = "kernel tests, other kernels";
+    if args.no_ebpf {
+        return report.skip(NAME, "--no-ebpf");
+    }
+    if args.skip_kernel {
+        return report.skip(NAME, "--skip-kernel");
+    }
+    let mut skipped = Vec::new();
+    report.step(NAME, || {
+        skipped = vm::smoke()?;
+        Ok(())
+    });
+    if !skipped.is_empty() {
+        report.skip(NAME, &skipped.join("; "));
     }
 }
 
@@ -146,7 +166,7 @@ fn kernel_plan(args: &Args, rights: &Rights) -> Plan {
 enum Outcome {
     Done(Duration),
     Failed(Duration),
-    Skipped(&'static str),
+    Skipped(String),
 }
 
 /// What was done, and how it ended.
@@ -174,9 +194,10 @@ impl Report {
         self.steps.push((name, outcome));
     }
 
-    fn skip(&mut self, name: &'static str, reason: &'static str) {
+    /// Says that a step, or a part of it, was not done.
+    fn skip(&mut self, name: &'static str, reason: &str) {
         println!("==> {name}\nskipped: {reason}");
-        self.steps.push((name, Outcome::Skipped(reason)));
+        self.steps.push((name, Outcome::Skipped(reason.to_owned())));
     }
 
     fn finish(&self) -> Result<()> {

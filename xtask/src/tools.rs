@@ -1,13 +1,13 @@
 //! Programs that the tests call, beyond what a machine has.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::apt;
-use crate::sh::{in_path, sh, target_dir};
+use crate::sh::{in_path, target_dir};
 
 /// `(program, package)`: reading the kernel's own tables, to compare with ours.
 const FROM_PACKAGES: &[(&str, &str)] = &[("ip", "iproute2"), ("ss", "iproute2"), ("ps", "procps")];
@@ -56,26 +56,7 @@ fn prometheus() -> Result<()> {
         println!("note: apt has no {PROMETHEUS}: tests that need promtool cannot run");
         return Ok(());
     }
-    let dir = tools_dir();
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    sh("apt-get")
-        // Without it, apt run by root complains that its own user cannot write here.
-        .args(["-o", "APT::Sandbox::User=root", "download", PROMETHEUS])
-        .dir(&dir)
-        .downloads()
-        .run()?;
-    let archive = archive(&dir)?;
-    sh("dpkg").args(["-x"]).args([&archive, &dir]).run()?;
-    fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))
-}
-
-fn archive(dir: &Path) -> Result<PathBuf> {
-    fs::read_dir(dir)
-        .with_context(|| format!("cannot read {}", dir.display()))?
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension() == Some(OsStr::new("deb")))
-        .with_context(|| format!("no package was downloaded into {}", dir.display()))
+    apt::unpack(PROMETHEUS, &tools_dir(), &[])
 }
 
 fn tools_dir() -> PathBuf {

@@ -15,6 +15,7 @@ use tcpmon::core::facts::{DumpRow, NetnsIdentity, StateSet};
 use tcpmon::source::procfs::ProcRoot;
 use tcpmon::source::procfs::netstat::{self, TcpExt};
 use tcpmon::source::sockdiag::{Dumper, netns_cookie};
+use tcpmon_common::Record;
 
 use crate::netlink;
 
@@ -54,6 +55,15 @@ impl Namespace {
             cookie: netns_cookie().expect("SO_NETNS_COOKIE"),
             inode: u32::try_from(file.ino()).expect("nsfs inodes have 32 bits"),
         })
+    }
+
+    /// Whether the record is of a socket in it. A namespace has no cookie before Linux 5.14; those of
+    /// tests that run side by side have inodes of their own.
+    pub(crate) fn has(self, record: &Record) -> bool {
+        match self.0.cookie {
+            0 => record.netns_inode == self.0.inode,
+            cookie => record.netns_cookie == cookie,
+        }
     }
 
     /// Writes a setting below `/proc/sys/net`, which speaks of the calling thread's namespace.

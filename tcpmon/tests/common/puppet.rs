@@ -210,8 +210,10 @@ fn split() -> Option<Pid> {
 fn act(held: &mut Vec<OwnedFd>, verb: &str, object: &str, passed: Option<OwnedFd>) -> String {
     match verb {
         "name" => {
-            // The name of the leader, whichever thread this is.
+            // The name of the leader, which is the process's, and that of this thread, which is all
+            // that programs of old kernels can see.
             fs::write("/proc/self/comm", object).expect("a name");
+            fs::write("/proc/thread-self/comm", object).expect("a name");
             String::from("named")
         }
         "listen" => {

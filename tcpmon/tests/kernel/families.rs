@@ -9,7 +9,7 @@ use tcpmon_common::State;
 use tcpmon_common::counter::Foreign;
 
 use crate::harness::Watch;
-use crate::net::{ANY_PORT, ANY_PORT_V6, address, cookie, pair, port, raw, read_end};
+use crate::net::{ANY_PORT, ANY_PORT_V6, address, pair, port, raw, read_end};
 use crate::place::{Namespace, in_inner_namespace, in_namespace};
 
 const ORDERLY: [&str; 3] = [
@@ -44,8 +44,8 @@ fn check(namespace: Namespace, on: SocketAddr, to: SocketAddr, expected: [[&str;
     }
     assert_eq!(rows[1].remote_port, listening);
     assert_eq!(rows[2].remote_port, port(&client));
-    assert_eq!(rows[1].cookie, Some(cookie(&client)));
-    assert_eq!(rows[2].cookie, Some(cookie(&server)));
+    assert_eq!(rows[1].cookie, watch.cookie(&client));
+    assert_eq!(rows[2].cookie, watch.cookie(&server));
     drop(client);
     read_end(&mut server);
     watch.until("the orphan", |watch| {

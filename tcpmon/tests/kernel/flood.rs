@@ -99,7 +99,7 @@ fn a_ring_of_the_default_size_loses_nothing_and_the_table_stays_true() {
         let mut table = Table::new();
         let mut seen = BTreeMap::new();
         let mut take = |record: &tcpmon_common::Record| {
-            if record.netns_cookie == namespace.0.cookie {
+            if namespace.has(record) {
                 table.apply(record).expect("states TCP has");
                 *seen
                     .entry((record.old_state, record.new_state))

@@ -25,11 +25,19 @@ fn is_loaded(id: u32) -> bool {
 #[test]
 fn the_best_rung_of_this_kernel_is_tp_btf() {
     let stream = Stream::open(&MODERATE).expect("the program attaches");
-    assert_eq!(stream.rung(), Rung::TpBtf);
-    assert!(stream.rung().limits().is_empty());
+    // The function behind the cookie helper of tracing programs, where there is one.
+    let symbols = fs::read_to_string("/proc/kallsyms").expect("proc");
+    if symbols.contains("bpf_get_socket_ptr_cookie") {
+        assert_eq!(stream.rung(), Rung::TpBtf);
+        assert!(stream.rung().limits().is_empty());
+    } else {
+        assert_eq!(stream.rung(), Rung::TpBtfNoCookie);
+        assert!(!stream.rung().limits().is_empty());
+    }
     assert_eq!(stream.ring_bytes(), MODERATE.ring_bytes);
     let stats = stream.program_stats().expect("fdinfo");
-    assert!(stats.id > 0 && stats.verified_instructions > 0, "{stats:?}");
+    assert!(stats.id > 0, "{stats:?}");
+    assert_ne!(stats.verified_instructions, Some(0));
 }
 
 #[test]
@@ -47,9 +55,12 @@ pub(crate) fn open_and_drop() -> String {
     let round = || {
         let stream = Stream::open(&MODERATE).expect("the program attaches");
         let readiness = stream.readiness().expect("a descriptor");
-        let mut holders = Holders::load().expect("iter/task_file");
+        // Where it does not load, nothing of it may be left behind either.
+        let mut holders = Holders::load();
         for _ in 0..2 {
-            holders.scan(|_| ()).expect("a whole scan");
+            if let Ok(holders) = &mut holders {
+                holders.scan(|_| ()).expect("a whole scan");
+            }
         }
         drop((stream, holders, readiness));
     };
@@ -118,11 +129,15 @@ fn the_classic_tracepoint_tells_the_same_edges() {
             (records.len() >= 12).then_some(())
         });
 
-        let edges = |port: u16, listener: bool| -> Vec<(u8, u8)> {
-            let of_port = records.iter().filter(|record| {
-                record.local_port == port && (record.remote_port == 0) == listener
+        use State::{Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen};
+        // Not told apart by their ports: a child may be announced with those of its listener.
+        let edges = |from: State, to: State| -> Vec<(u8, u8)> {
+            let mut born = records.iter().filter(|record| {
+                (record.old_state, record.new_state) == (from.number(), to.number())
             });
-            of_port.map(|r| (r.old_state, r.new_state)).collect()
+            let sock = born.next().expect("it was born").sock;
+            let of_sock = records.iter().filter(|record| record.sock == sock);
+            of_sock.map(|r| (r.old_state, r.new_state)).collect()
         };
         let path = |states: &[State]| -> Vec<(u8, u8)> {
             let pairs = states.windows(2);
@@ -130,10 +145,17 @@ fn the_classic_tracepoint_tells_the_same_edges() {
                 .map(|pair| (pair[0].number(), pair[1].number()))
                 .collect()
         };
-        use State::{Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen};
-        assert_eq!(edges(listening, true), path(&[Close, Listen, Close]));
-        let client = [State::SynSent, Established, FinWait1, FinWait2, Close];
-        assert_eq!(edges(connecting, false), path(&client));
+        let life = path(&[Close, Listen, Close]);
+        assert_eq!(edges(Close, Listen), life);
+        let client = [
+            Close,
+            State::SynSent,
+            Established,
+            FinWait1,
+            FinWait2,
+            Close,
+        ];
+        assert_eq!(edges(Close, State::SynSent), path(&client));
         let server = [
             Listen,
             State::SynRecv,
@@ -142,7 +164,7 @@ fn the_classic_tracepoint_tells_the_same_edges() {
             LastAck,
             Close,
         ];
-        assert_eq!(edges(listening, false), path(&server));
+        assert_eq!(edges(Listen, State::SynRecv), path(&server));
 
         for record in &records {
             assert!(record.has(flag::CLASSIC), "{record:?}");

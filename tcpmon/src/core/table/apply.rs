@@ -194,6 +194,8 @@ impl Table {
         }
         if record.cookie != 0 && socket.cookie != record.cookie {
             socket.cookie = record.cookie;
+            // A child announced with its listener's cookie shows only now which request it was.
+            self.forget_dumped(record.cookie);
             if let Some(audit) = &mut self.audit {
                 audit.index(record.cookie, Kind::Full, id);
             }

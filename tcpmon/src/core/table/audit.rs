@@ -26,7 +26,7 @@ pub(super) struct Audit {
     number: u32,
     /// What is compared; a socket in another state is not looked at.
     states: StateSet,
-    by_cookie: FxHashMap<(u64, bool), SlotId>,
+    by_cookie: FxHashMap<(u64, Kind), SlotId>,
     /// Sockets without a cookie: kernels before 5.12, and the classic tracepoint.
     by_tuple: FxHashMap<(NetnsId, Tuple), SlotId>,
     ended_cookies: FxHashSet<u64>,
@@ -38,7 +38,7 @@ pub(super) struct Audit {
 impl Audit {
     pub(super) fn index(&mut self, cookie: u64, kind: Kind, id: SlotId) {
         if cookie != 0 {
-            self.by_cookie.insert((cookie, kind == Kind::Minisock), id);
+            self.by_cookie.insert((cookie, kind), id);
         }
     }
 
@@ -150,8 +150,10 @@ impl Table {
     /// Whether the slot still holds what the index promised.
     fn is_same(&self, id: SlotId, row: &DumpRow) -> bool {
         let socket = self.slots.get(id);
-        let same_kind = (socket.kind == Kind::Minisock) == (row.kind == Kind::Minisock);
-        self.slots.is_alive(id) && same_kind && (socket.cookie == row.cookie || socket.cookie == 0)
+        let is_same_kind = socket.kind == row.kind;
+        self.slots.is_alive(id)
+            && is_same_kind
+            && (socket.cookie == row.cookie || socket.cookie == 0)
     }
 
     fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
@@ -292,8 +294,7 @@ impl Table {
 }
 
 fn find(audit: &Audit, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
-    let is_minisock = row.kind == Kind::Minisock;
-    if let Some(id) = audit.by_cookie.get(&(row.cookie, is_minisock)) {
+    if let Some(id) = audit.by_cookie.get(&(row.cookie, row.kind)) {
         return Some(*id);
     }
     if audit.by_tuple.is_empty() {

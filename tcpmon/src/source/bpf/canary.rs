@@ -4,13 +4,16 @@
 //! An offset outside a kernel structure is refused by the verifier. A wrong one inside it is not,
 //! and would be a silent lie; so nothing is believed before the canary has sung.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
-use std::{fs, io, process, thread};
+use std::{fs, io, thread};
 
 use anyhow::{Context as _, bail};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{
+    self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, socket, sockopt,
+};
 use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};
 
@@ -41,7 +44,7 @@ pub fn prove(stream: &mut Stream, mut on_record: impl FnMut(&Record)) -> anyhow:
     let listener = bind().context("cannot listen for the canary connection")?;
     let connection = sing(stream, listener, &mut on_record)
         .context("the canary connection over IPv4 was not seen as it was")?;
-    let ipv6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+    let ipv6 = match listen(Ipv6Addr::LOCALHOST.into()) {
         Ok(listener) => sing(stream, listener, &mut on_record)
             .context("the canary connection over IPv6 was not seen as it was")?,
         Err(_) => false,
@@ -59,10 +62,11 @@ struct Known {
 
 fn sing(
     stream: &mut Stream,
-    listener: TcpListener,
+    listener: (TcpListener, u64),
     on_record: &mut impl FnMut(&Record),
 ) -> anyhow::Result<bool> {
-    let known = connect(&listener)?;
+    let (listener, cookie) = listener;
+    let known = connect(&listener, cookie)?;
     drop(listener);
     let mut seen = Seen::default();
     let steps = PATIENCE.as_millis() / STEP.as_millis();
@@ -85,13 +89,26 @@ fn sing(
 }
 
 /// In a namespace whose loopback is down nothing can be bound to it; the wildcard can.
-fn bind() -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)))
+fn bind() -> io::Result<(TcpListener, u64)> {
+    listen(Ipv4Addr::LOCALHOST.into()).or_else(|_| listen(Ipv4Addr::UNSPECIFIED.into()))
 }
 
-fn connect(listener: &TcpListener) -> anyhow::Result<Known> {
-    let listener_cookie = socket_cookie(listener).unwrap_or(0);
+/// A listener, and its cookie. A socket has none before it is asked for one, and not every kernel
+/// lets the program ask: so it is asked for before the record is made.
+fn listen(address: IpAddr) -> io::Result<(TcpListener, u64)> {
+    let family = match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let cookie = socket_cookie(&socket).unwrap_or(0);
+    let any_port = SockaddrStorage::from(SocketAddr::new(address, 0));
+    socket::bind(socket.as_raw_fd(), &any_port)?;
+    socket::listen(&socket, Backlog::MAXCONN)?;
+    Ok((socket.into(), cookie))
+}
+
+fn connect(listener: &TcpListener, listener_cookie: u64) -> anyhow::Result<Known> {
     let listener = listener.local_addr()?;
     // Of this thread: the process as a whole may be in another.
     let netns_inode = fs::metadata("/proc/thread-self/ns/net").map_or(0, |meta| meta.ino());
@@ -126,13 +143,11 @@ impl Known {
     }
 
     /// Whether the record is of our listener. The cookie says so wherever we run; the process id
-    /// only in the initial pid namespace, for the kernel knows no other.
+    /// would only in the initial pid namespace, for the kernel knows no other. The classic
+    /// tracepoint has only the port to tell.
     fn is_listener(&self, record: &Record, local_port: u16) -> bool {
-        let same_port = local_port == self.listener.port();
-        match record.cookie {
-            0 => same_port && record.pid == process::id(),
-            cookie => same_port && cookie == self.listener_cookie,
-        }
+        let is_ours = record.has(flag::CLASSIC) || record.cookie == self.listener_cookie;
+        is_ours && local_port == self.listener.port()
     }
 }
 

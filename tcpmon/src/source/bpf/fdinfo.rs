@@ -16,8 +16,8 @@ pub struct ProgramStats {
     /// Events the kernel did not run the program for, because it was running already on that CPU.
     /// 0 on kernels that do not count them (before 5.12).
     pub recursion_misses: u64,
-    /// Instructions the verifier walked; 0 on kernels that do not tell (before 5.16).
-    pub verified_instructions: u64,
+    /// Instructions the verifier walked; kernels before 5.16 do not tell.
+    pub verified_instructions: Option<u64>,
 }
 
 impl ProgramStats {
@@ -43,7 +43,7 @@ impl ProgramStats {
                 "run_time_ns" => stats.run_time_ns = value,
                 "run_cnt" => stats.run_count = value,
                 "recursion_misses" => stats.recursion_misses = value,
-                "verified_insns" => stats.verified_instructions = value,
+                "verified_insns" => stats.verified_instructions = Some(value),
                 _ => {}
             }
         }
@@ -64,7 +64,7 @@ mod tests {
             run_time_ns: 120,
             run_count: 3,
             recursion_misses: 1,
-            verified_instructions: 456,
+            verified_instructions: Some(456),
         };
         assert_eq!(ProgramStats::parse(text), expected);
         assert_eq!(ProgramStats::parse(""), ProgramStats::default());

@@ -9,6 +9,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use super::object::OBJECT;
 use super::offsets::{BTF_PATH, Offsets};
+use crate::source::sockopt::netns_cookie;
 
 /// How the kernel announces transitions to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +38,12 @@ impl Rung {
     pub const fn limits(self) -> &'static [&'static str] {
         match self {
             Self::TpBtf => &[],
-            Self::TpBtfNoCookie => {
-                &["this kernel gives no socket cookies to programs: sockets are joined by address"]
-            }
+            Self::TpBtfNoCookie => &[
+                "this kernel gives no socket cookies to programs: sockets are joined by address",
+                THREAD_NAMES,
+            ],
             Self::Tracepoint => &[
+                THREAD_NAMES,
                 "no BTF: the stream tells neither namespace nor cookie nor error, so audits do the \
                  joining and reasons for closing are unknown",
             ],
@@ -87,10 +90,16 @@ impl Default for Options {
     }
 }
 
+/// Where `bpf_get_current_task_btf` cannot be used.
+const THREAD_NAMES: &str =
+    "until it is seen holding the socket, a process has the name of the thread that acted";
+
 /// Name of the ring map in the object.
 pub(super) const RING_MAP: &str = "EVENTS";
 /// Name of the counter map in the object.
 pub(super) const COUNTER_MAP: &str = "COUNTERS";
+/// The global with the place of a namespace's cookie.
+const NETNS_COOKIE: &str = "OFF_NET_COOKIE";
 const BTF_PROGRAM: &str = "set_state_btf";
 const CLASSIC_PROGRAM: &str = "set_state";
 
@@ -142,7 +151,11 @@ fn try_rung(rung: Rung, options: &Options) -> anyhow::Result<(Ebpf, &'static str
 
 fn load_btf(options: &Options, helpers: bool) -> anyhow::Result<Ebpf> {
     let btf = kernel_btf()?;
-    let offsets = Offsets::read(Path::new(BTF_PATH))?;
+    let mut offsets = Offsets::read(Path::new(BTF_PATH))?;
+    // Linux 5.10 has the field and fills it only when somebody asks; nobody else can read it there.
+    if netns_cookie().is_ok_and(|cookie| cookie == 0) {
+        offsets.0.retain(|(global, _)| *global != NETNS_COOKIE);
+    }
     let mut ebpf = with_offsets(
         &offsets,
         &btf,

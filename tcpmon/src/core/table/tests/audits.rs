@@ -272,6 +272,29 @@ fn a_request_becomes_its_child_and_is_not_counted_twice() {
     assert_eq!((table.len(), table.in_state(State::Established)), (1, 1));
 }
 
+/// As up to Linux 6.12, where the cookie shows with the second record, and on the classic
+/// tracepoint, where it never does.
+#[test]
+fn a_child_announced_without_its_cookie_still_replaces_its_request() {
+    for cookie in [7, 0] {
+        let mut table = Table::new();
+        let request = DumpRow {
+            kind: Kind::Request,
+            inode: 0,
+            ..row(7, State::SynRecv, 80, 40000)
+        };
+        audit(&mut table, SECOND, StateSet::LIVE, &[request]);
+        let born = Speaker::new(100, 0, 80, 0).flags(0);
+        born.says(&mut table, 2 * SECOND, State::Listen, State::SynRecv);
+        let child = Speaker::new(100, cookie, 80, 40000).flags(0);
+        child.says(&mut table, 2 * SECOND, State::SynRecv, State::Established);
+        let child = row(7, State::Established, 80, 40000);
+        audit(&mut table, 3 * SECOND, StateSet::LIVE, &[child]);
+        assert_eq!((table.len(), table.in_state(State::Established)), (1, 1));
+        assert_eq!(table.totals().drift, [0; 4], "cookie {cookie}");
+    }
+}
+
 #[test]
 fn sockets_without_cookie_are_joined_by_their_addresses() {
     let mut table = Table::new();
