@@ -5,17 +5,22 @@
 //! and makes its connections in others.
 
 mod at_rest;
+mod churn;
 mod clients;
 mod command;
 mod counting;
+mod dice;
+mod differential;
 mod http;
 mod life;
+mod model;
 mod owners;
 mod privileges;
 mod running;
 mod seeds;
 mod serving;
 mod ss;
+mod storm;
 mod watch;
 mod world;
 

@@ -16,26 +16,28 @@ type Census = BTreeMap<String, i64>;
 /// sockets there; fails with what differs.
 #[track_caller]
 pub(crate) fn agree(agent: &Agent, netns: u32) -> Vec<SocketRow> {
-    within(15, "the agent agrees with ss", || {
-        let rows = agent.ls(&format!("netns = {netns}"));
-        let kernel = ours_alone();
-        let mut difference = kernel.clone();
-        for row in &rows {
-            *difference.entry(line(row)).or_default() -= 1;
-        }
-        difference.retain(|_, count| *count != 0);
-        if difference.is_empty() {
-            return Ok(rows);
-        }
-        let all: Vec<String> = difference
-            .iter()
-            .map(|(line, count)| match count {
-                1.. => format!("only ss has {count} × {line}"),
-                _ => format!("only the agent has {} × {line}", -count),
-            })
-            .collect();
-        Err(all.join("\n"))
-    })
+    within(15, "the agent agrees with ss", || compare(agent, netns))
+}
+
+/// Asks both once: the rows they agree on, or what differs.
+pub(crate) fn compare(agent: &Agent, netns: u32) -> Result<Vec<SocketRow>, String> {
+    let rows = agent.ls(&format!("netns = {netns}"));
+    let mut difference = ours_alone();
+    for row in &rows {
+        *difference.entry(line(row)).or_default() -= 1;
+    }
+    difference.retain(|_, count| *count != 0);
+    if difference.is_empty() {
+        return Ok(rows);
+    }
+    let all: Vec<String> = difference
+        .iter()
+        .map(|(line, count)| match count {
+            1.. => format!("only ss has {count} × {line}"),
+            _ => format!("only the agent has {} × {line}", -count),
+        })
+        .collect();
+    Err(all.join("\n"))
 }
 
 /// The states there are, each once, as `ss` run in the namespace of the calling thread tells.
@@ -64,11 +66,17 @@ fn ours_alone() -> Census {
     census
 }
 
-fn line(row: &SocketRow) -> String {
+/// A row the way both sides are compared.
+pub(crate) fn line(row: &SocketRow) -> String {
     let end = |address: &str, port| (canonical(address), port);
     let local = end(&row.local_address, row.local_port);
     let remote = end(&row.remote_address, row.remote_port);
-    format!("{} {local:?} {remote:?}", row.state)
+    spell(&row.state, local, remote)
+}
+
+/// As [`line`], for a socket known from elsewhere: addresses have to be canonical.
+pub(crate) fn spell(state: &str, local: (IpAddr, u16), remote: (IpAddr, u16)) -> String {
+    format!("{state} {local:?} {remote:?}")
 }
 
 fn name(state: &str) -> String {

@@ -126,13 +126,16 @@ impl Table {
         let Some(audit) = self.audit.take() else {
             return;
         };
-        let superseded = self.namespaces.superseded();
+        let superseded = self.namespaces.superseded(&audit.swept);
         let gone: Vec<SlotId> = self
             .slots
             .in_states(audit.states)
             .filter(|id| {
                 let socket = self.slots.get(*id);
-                superseded.contains(&socket.netns) || is_gone(&audit, socket, complete)
+                let is_superseded = superseded
+                    .get(&socket.netns)
+                    .is_some_and(|started_ns| socket.touched_ns < *started_ns);
+                is_superseded || is_gone(&audit, socket, complete)
             })
             .collect();
         for id in gone {

@@ -1,6 +1,6 @@
 //! The network namespaces sockets live in.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::core::facts::{KernelEvents, NamespaceFact, NetnsIdentity};
 
@@ -115,18 +115,27 @@ impl Namespaces {
         grown
     }
 
-    /// Namespaces that are gone: another has their inode now, which no two have at a time. Cookies
-    /// only grow.
-    pub(super) fn superseded(&self) -> FxHashSet<NetnsId> {
-        let identities = || self.by_identity.iter().filter(|(of, _)| of.cookie != 0);
-        let mut newest: FxHashMap<u32, u64> = FxHashMap::default();
-        for (identity, _) in identities() {
-            let cookie = newest.entry(identity.inode).or_default();
-            *cookie = identity.cookie.max(*cookie);
+    /// Namespaces that are gone, and since when at the latest: another with their inode, which no
+    /// two have at a time, was dumped then. Cookies do not tell which is newer: every processor
+    /// gives them out from a stock of its own (`gen_cookie_next` of `include/linux/cookie.h`).
+    pub(super) fn superseded(&self, swept: &FxHashMap<NetnsId, u64>) -> FxHashMap<NetnsId, u64> {
+        let is_known = |identity: &NetnsIdentity| identity.cookie != 0 && identity.inode != 0;
+        let mut latest: FxHashMap<u32, (u64, NetnsId)> = FxHashMap::default();
+        for (id, started_ns) in swept {
+            let identity = self.get(*id).identity;
+            if is_known(&identity) {
+                let here = latest.entry(identity.inode).or_insert((*started_ns, *id));
+                if here.0 < *started_ns {
+                    *here = (*started_ns, *id);
+                }
+            }
         }
-        identities()
-            .filter(|(of, _)| of.inode != 0 && newest.get(&of.inode) > Some(&of.cookie))
-            .map(|(_, id)| *id)
+        let identities = self.by_identity.iter().filter(|(of, _)| is_known(of));
+        identities
+            .filter_map(|(of, id)| {
+                let (started_ns, current) = latest.get(&of.inode)?;
+                (current != id).then_some((*id, *started_ns))
+            })
             .collect()
     }
 
