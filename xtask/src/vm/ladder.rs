@@ -58,6 +58,16 @@ impl Variant {
         let Some(doctor) = &said.doctor else {
             return Some("tcpmon doctor gave no answer".into());
         };
+        if let Some((name, found)) = self.taken_away()
+            && !doctor
+                .lacking
+                .iter()
+                .any(|(n, f)| n == name && f.contains(found))
+        {
+            return Some(format!(
+                "{name} should be `{found}`, and is not: nothing was tried"
+            ));
+        }
         let wanted = match self {
             Self::NoBtf => "tracepoint",
             _ => "tp_btf",
@@ -78,6 +88,18 @@ impl Variant {
             };
         }
         (!said.event).then(|| "tcpmon watch saw no event".into())
+    }
+
+    /// What `tcpmon doctor` must miss, so that a guest in which nothing was taken away proves nothing:
+    /// a feature, and words of what is found instead.
+    const fn taken_away(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Suite => None,
+            Self::NoBtf => Some(("BTF", "no /sys/kernel/btf")),
+            Self::NoTracefs => Some(("classic tracepoint", "tracefs is not mounted")),
+            Self::Lockdown => Some(("lockdown", "confidentiality")),
+            Self::Capabilities => Some(("capabilities to sweep", "CAP_SYS_ADMIN")),
+        }
     }
 
     fn script(self, filter: &[String]) -> String {
@@ -138,12 +160,17 @@ mod tests {
     use super::super::guest::{Doctor, Tests};
     use super::*;
 
+    /// What a guest says in which everything was taken away.
     fn said(rung: Result<&str, &str>) -> Said {
         Said {
             doctor: Some(Doctor {
                 rung: rung.map(Into::into).map_err(Into::into),
                 iterator: true,
-                lacking: Vec::new(),
+                lacking: Variant::ALL
+                    .iter()
+                    .filter_map(|variant| variant.taken_away())
+                    .map(|(name, found)| (name.into(), found.into()))
+                    .collect(),
             }),
             event: true,
             ..Said::default()
@@ -160,6 +187,14 @@ mod tests {
             Variant::Lockdown.verdict(&said(Err("EPERM"))).as_deref(),
             Some("nothing attaches: EPERM")
         );
+    }
+
+    #[test]
+    fn a_guest_that_lacks_nothing_proves_nothing() {
+        let mut whole = said(Ok("tp_btf"));
+        whole.doctor.as_mut().expect("it has one").lacking.clear();
+        assert!(Variant::Lockdown.verdict(&whole).is_some());
+        assert!(Variant::Capabilities.verdict(&whole).is_some());
     }
 
     #[test]
