@@ -45,13 +45,15 @@ pub struct Record {
     pub cookie: u64,
     /// Cookie of the network namespace (`SO_NETNS_COOKIE`), unique while the machine runs.
     pub netns_cookie: u64,
-    /// Control group of the task that made the socket, or of its listener (cgroup v2 id).
+    /// Control group of the task that made the socket, or of its listener (cgroup v2 id); on
+    /// transitions into LISTEN, SYN_SENT, ESTABLISHED and CLOSE_WAIT.
     pub cgroup_id: u64,
-    /// Inode of the socket; 0 also when no process has accepted it yet.
+    /// Inode of the socket, on the same transitions; 0 also when no process has accepted it yet.
     pub inode: u64,
     /// Inode of the network namespace; reused by the kernel as soon as a namespace is gone.
     pub netns_inode: u32,
-    /// TIME_WAIT and FIN_WAIT2 minisocks alive in the namespace; [`MINISOCKS_UNKNOWN`].
+    /// TIME_WAIT and FIN_WAIT2 minisocks alive in the namespace, on transitions into CLOSE;
+    /// [`MINISOCKS_UNKNOWN`] on others.
     pub minisocks: u32,
     /// Process id of the acting task; 0 when the current task is not the one that acts.
     pub pid: u32,

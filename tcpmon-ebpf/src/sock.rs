@@ -107,6 +107,10 @@ impl Sock {
             };
             record.netns_inode = field(net, &OFF_NET_INUM).unwrap_or(0);
             record.netns_cookie = field(net, &OFF_NET_COOKIE).unwrap_or(0);
+            // Both processors change the count all the time, and it tells something at the end only.
+            if record.new_state != State::Close as u8 {
+                return;
+            }
             record.minisocks = minisocks(net);
             let most: u32 = field(net, &OFF_NET_TW_MAX).unwrap_or(u32::MAX);
             if record.minisocks != MINISOCKS_UNKNOWN && record.minisocks >= most {
@@ -114,6 +118,15 @@ impl Sock {
             }
         }
     }
+}
+
+/// Whether a socket may have got its inode or control group since its last record. An accepted one
+/// gets its inode between ESTABLISHED and CLOSE_WAIT.
+const fn is_new(state: u8) -> bool {
+    state == State::Listen as u8
+        || state == State::SynSent as u8
+        || state == State::Established as u8
+        || state == State::CloseWait as u8
 }
 
 /// Minisocks alive in the namespace.
@@ -186,7 +199,6 @@ impl Source for Sock {
         record.local_address = self.address(&OFF_SADDR, &OFF_SADDR6, family).bytes();
         record.remote_address = self.address(&OFF_DADDR, &OFF_DADDR6, family).bytes();
         record.cookie = self.cookie(passive_open, record.remote_port);
-        record.cgroup_id = self.cgroup_id();
         let flags: u64 = self.get(&OFF_FLAGS).unwrap_or(0);
         if flags & SOCK_DONE != 0 {
             record.flags |= flag::FIN_SEEN;
@@ -199,11 +211,16 @@ impl Source for Sock {
         }
         record.local_port = self.local_port(record);
         self.namespace(record);
+        // Neither changes later, and each is behind three pointers: a miss of the cache each.
+        let is_new = is_new(record.new_state);
+        if is_new {
+            record.cgroup_id = self.cgroup_id();
+        }
         // SAFETY: `sk_socket` is a `struct socket *`, its `file` a `struct file *`.
         unsafe {
             if let Some(socket) = pointer(self.0, &OFF_SOCKET) {
                 record.flags |= flag::HAS_SOCKET;
-                if let Some(file) = pointer(socket, &OFF_SOCKET_FILE) {
+                if is_new && let Some(file) = pointer(socket, &OFF_SOCKET_FILE) {
                     record.inode = file_inode(file);
                 }
             }
