@@ -1,4 +1,4 @@
-//! One open file descriptor of a TCP socket, as the task/file iterator reports it.
+//! One open file descriptor of a socket, as the task/file iterator reports it, or a look into `/proc`.
 
 use core::mem::size_of;
 
@@ -9,13 +9,14 @@ pub const HOLDER_SIZE: usize = 48;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Holder {
-    /// Kernel address of the socket; a key inside the agent, never shown.
+    /// Kernel address of the socket; a key inside the agent, never shown. 0 when the source cannot
+    /// tell.
     pub sock: u64,
-    /// Socket cookie; 0 where the kernel cannot tell.
+    /// Socket cookie; 0 when the source cannot tell.
     pub cookie: u64,
-    /// Socket inode number; 0 where the kernel cannot tell.
+    /// Socket inode number; 0 when the source cannot tell.
     pub inode: u64,
-    /// Process id (thread group id) in the initial pid namespace.
+    /// Process id (thread group id).
     pub pid: u32,
     /// File descriptor number.
     pub fd: u32,

@@ -1,5 +1,8 @@
 //! Sixteen-byte addresses as two words, the widest loads the verifier allows.
 
+/// `AF_INET6` of `include/linux/socket.h`.
+pub const AF_INET6: u16 = 10;
+
 /// An address in network order, as it lies in a record.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]

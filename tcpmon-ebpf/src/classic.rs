@@ -12,7 +12,7 @@ use aya_ebpf::programs::TracePointContext;
 use tcpmon_common::Record;
 use tcpmon_common::record::flag;
 
-use crate::address::Address;
+use crate::address::{AF_INET6, Address};
 use crate::set_state::Source;
 
 const SOCK: usize = 8;
@@ -26,7 +26,6 @@ const LOCAL_V4: usize = 32;
 const REMOTE_V4: usize = 36;
 const LOCAL_V6: usize = 40;
 const REMOTE_V6: usize = 56;
-const AF_INET6: u16 = 10;
 
 /// One classic tracepoint record.
 pub struct Event(*const u8);

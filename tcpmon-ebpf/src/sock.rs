@@ -6,11 +6,10 @@ use aya_ebpf::helpers::generated::{
 use tcpmon_common::record::{MINISOCKS_UNKNOWN, flag};
 use tcpmon_common::{Record, State};
 
-use crate::address::Address;
+use crate::address::{AF_INET6, Address};
 use crate::kernel::*;
 use crate::set_state::Source;
 
-const AF_INET6: u16 = 10;
 /// Bits of `sk_flags` (`enum sock_flags` of `include/net/sock.h`).
 const SOCK_DEAD: u64 = 1 << 0;
 const SOCK_DONE: u64 = 1 << 1;

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use crate::agent::{self, Host, Parts, Settings};
 use crate::config::{Attach, Config};
 use crate::core::table::Table;
-use crate::failure::Failure;
+use crate::failure::{Failure, first_line};
 use crate::mailbox::Mailbox;
 use crate::privilege;
 use crate::source::bpf::{self, Stream, canary, holders::Holders};
@@ -162,15 +162,10 @@ fn refusal(error: &anyhow::Error) -> Failure {
         }
     }
     log::debug!("{error:#}");
-    let reason = first_line(&format!("{error:#}"));
+    let reason = first_line(error);
     Failure::not_permitted(format!(
         "cannot attach to sock:inet_sock_set_state: {reason}; `tcpmon doctor` says what is missing"
     ))
-}
-
-/// The verifier's output is hundreds of lines; the sentence before it says enough.
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }
 
 fn prove(stream: &mut Stream, table: &mut Table) -> anyhow::Result<String> {

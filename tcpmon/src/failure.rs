@@ -56,6 +56,13 @@ impl Failure {
     }
 }
 
+/// The sentence an error begins with: the verifier's output behind it is hundreds of lines.
+#[must_use]
+pub fn first_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use crate::app;
-use crate::failure::Failure;
+use crate::failure::{Failure, first_line};
 use crate::source::bpf::{Options, Stream, canary, holders::Holders};
 use crate::source::features::{self, Feature, Standing};
 use crate::view::format::sanitise;
@@ -62,11 +62,6 @@ fn try_holders() -> Trial {
         .scan(|_| found += 1)
         .map_err(|error| first_line(&error))?;
     Ok(format!("iter/task_file, {found} TCP descriptors"))
-}
-
-fn first_line(error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
-    text.lines().next().unwrap_or_default().to_owned()
 }
 
 fn write_text(

@@ -179,8 +179,6 @@ pub struct NamespaceFact {
     pub name: Option<String>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
-    /// TIME_WAIT and FIN_WAIT2 minisocks alive.
-    pub minisocks: Option<u64>,
 }
 
 /// Minisocks of a namespace as the table counts them: what a sweep compares the kernel's own count
@@ -202,23 +200,6 @@ pub struct DumpTime {
     pub started_ns: u64,
     /// When these rows had been read.
     pub read_ns: u64,
-}
-
-/// One open file descriptor of a socket, with the socket named by whatever the source knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HolderFact {
-    /// Kernel address of the socket; 0 when the source cannot tell.
-    pub sock: u64,
-    /// Cookie; 0 when the source cannot tell.
-    pub cookie: u64,
-    /// Inode of the socket; 0 when the source cannot tell.
-    pub inode: u64,
-    /// Process id.
-    pub pid: u32,
-    /// File descriptor number.
-    pub fd: u32,
-    /// Name of the process, NUL-padded.
-    pub comm: [u8; 16],
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use super::procfs::{ProcRoot, cgroup, fd, netstat, sockstat};
 use super::sockdiag::{DumpError, Dumper};
 use crate::clock;
 use crate::core::facts::{
-    DumpRow, DumpTime, HolderFact, MinisockCount, NamespaceFact, NetnsIdentity, StateSet,
+    DumpRow, DumpTime, MinisockCount, NamespaceFact, NetnsIdentity, StateSet,
 };
+use tcpmon_common::Holder;
 
 /// What the sweeper is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub enum Report {
         /// When the scan began.
         started_ns: u64,
         /// Every open file descriptor of a TCP socket.
-        holders: Vec<HolderFact>,
+        holders: Vec<Holder>,
         /// Processor time it took.
         cost_ns: u64,
     },
@@ -291,9 +292,6 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             },
             name: namespace.name.clone(),
             events: netstat::read_own(&self.root).unwrap_or_default().events(),
-            minisocks: sockstat::read_own(&self.root)
-                .ok()
-                .and_then(|stat| stat.minisocks),
         };
         drop(entered);
         Ok((fact, rows))
@@ -319,7 +317,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     }
 
     /// `false` when the iterator does not work, which it then never will.
-    fn scan_by_iterator(&mut self, holders: &mut Vec<HolderFact>) -> bool {
+    fn scan_by_iterator(&mut self, holders: &mut Vec<Holder>) -> bool {
         let Some(iterator) = &mut self.holders else {
             return false;
         };

@@ -3,12 +3,13 @@
 use std::os::fd::AsFd;
 use std::thread;
 
-use tcpmon::core::facts::{DumpTime, HolderFact, StateSet};
+use tcpmon::core::facts::{DumpTime, StateSet};
 use tcpmon::core::query::{SocketRow, SocketsQuestion};
 use tcpmon::core::table::{Change, Table};
 use tcpmon::source::bpf::holders::Holders;
 use tcpmon::source::bpf::{Attach, Options, Rung, Stream};
 use tcpmon::source::procfs::{ProcRoot, fd};
+use tcpmon_common::Holder;
 use tcpmon_common::Record;
 
 use crate::net;
@@ -116,7 +117,7 @@ impl Watch {
     /// iterator does not load, `/proc` is read; it knows inodes only, which dumps tell.
     pub(crate) fn scan_holders(&mut self) {
         let mut facts = Vec::new();
-        let mut take = |fact: HolderFact| facts.push(fact);
+        let mut take = |fact: Holder| facts.push(fact);
         let started_ns;
         if let Ok(mut holders) = Holders::load() {
             self.drain();

@@ -172,8 +172,7 @@ impl Table {
     fn learn(&mut self, id: SlotId, record: &Record, edge: Edge) {
         let netns = self.namespaces.intern(netns_of(record));
         if record.minisocks != MINISOCKS_UNKNOWN {
-            self.namespaces.get_mut(netns).kernel_minisocks =
-                Some((u64::from(record.minisocks), record.time_ns));
+            self.namespaces.get_mut(netns).kernel_minisocks = Some(u64::from(record.minisocks));
         }
         let socket = self.slots.get_mut(id);
         socket.touched_ns = record.time_ns;

@@ -153,7 +153,7 @@ impl Table {
                 namespace.minisocks > 0
                     || namespace
                         .kernel_minisocks
-                        .is_some_and(|(count, _)| count != namespace.minisocks)
+                        .is_some_and(|count| count != namespace.minisocks)
             })
             .map(|namespace| MinisockCount {
                 netns: namespace.identity,

@@ -29,8 +29,8 @@ pub(super) struct Namespace {
     pub(super) name: Option<String>,
     /// The kernel's counters when they were last read.
     pub(super) events: Option<KernelEvents>,
-    /// Minisocks by the kernel's count at the last record, and when that was.
-    pub(super) kernel_minisocks: Option<(u64, u64)>,
+    /// Minisocks by the kernel's count at the last record that told.
+    pub(super) kernel_minisocks: Option<u64>,
 }
 
 /// All namespaces, by cookie where there is one: inodes are reused at once.

@@ -1,12 +1,13 @@
 //! Who holds which socket, confirmed by the file descriptor tables.
 
 use rustc_hash::FxHashMap;
+use tcpmon_common::Holder;
 use tcpmon_common::State;
 
 use super::cgroups::Cgroups;
 use super::socket::{Owner, SlotId, Socket};
 use super::{Process, Table};
-use crate::core::facts::{HolderFact, Kind};
+use crate::core::facts::Kind;
 use crate::core::query::OwnerSource;
 
 impl Table {
@@ -18,7 +19,7 @@ impl Table {
 
     /// Takes over a whole scan that began at `started_ns`. Sockets that changed hands since are
     /// confirmed by the next one. Of several holders the first in the scan is named.
-    pub fn set_holders(&mut self, started_ns: u64, holders: &[HolderFact]) {
+    pub fn set_holders(&mut self, started_ns: u64, holders: &[Holder]) {
         let (by_cookie, by_inode) = self.unbound();
         for holder in holders {
             let id = self
@@ -73,7 +74,7 @@ impl Table {
         (by_cookie, by_inode)
     }
 
-    fn confirm(&mut self, id: SlotId, holder: &HolderFact, started_ns: u64) {
+    fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) {
         let socket = self.slots.get_mut(id);
         if holder.cookie != 0 && socket.cookie != 0 && holder.cookie != socket.cookie {
             return;

@@ -11,7 +11,6 @@ use tcpmon_common::holder::HOLDER_SIZE;
 
 use super::load::{kernel_btf, with_offsets};
 use super::offsets::{BTF_PATH, Offsets};
-use crate::core::facts::HolderFact;
 
 const PROGRAM: &str = "holders";
 /// The smallest ring the kernel allows: this object's ring is never written to.
@@ -46,7 +45,7 @@ impl Holders {
     /// # Errors
     ///
     /// The kernel refuses the iterator or reading fails.
-    pub fn scan(&mut self, mut on_holder: impl FnMut(HolderFact)) -> anyhow::Result<()> {
+    pub fn scan(&mut self, mut on_holder: impl FnMut(Holder)) -> anyhow::Result<()> {
         let program: &mut Iter = self
             .ebpf
             .program_mut(PROGRAM)
@@ -67,22 +66,11 @@ impl Holders {
             let whole = filled - filled % HOLDER_SIZE;
             for bytes in buffer[..whole].chunks_exact(HOLDER_SIZE) {
                 if let Some(holder) = Holder::from_bytes(bytes) {
-                    on_holder(fact(&holder));
+                    on_holder(holder);
                 }
             }
             buffer.copy_within(whole..filled, 0);
             filled -= whole;
         }
-    }
-}
-
-fn fact(holder: &Holder) -> HolderFact {
-    HolderFact {
-        sock: holder.sock,
-        cookie: holder.cookie,
-        inode: holder.inode,
-        pid: holder.pid,
-        fd: holder.fd,
-        comm: holder.comm,
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel programs: load, prove, drain.
 //!
 //! Everything of aya stays in this folder. What comes out are [`tcpmon_common::Record`]s,
-//! [`tcpmon_common::Counters`] and [`HolderFact`](crate::core::facts::HolderFact)s.
+//! [`tcpmon_common::Counters`] and [`Holder`](tcpmon_common::Holder)s.
 
 mod btf;
 pub mod canary;

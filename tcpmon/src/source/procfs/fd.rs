@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::fcntl::readlinkat;
 use rustc_hash::FxHashSet;
 
-use crate::core::facts::HolderFact;
 use crate::source::procfs::{ProcRoot, number, process};
+use tcpmon_common::Holder;
 
 /// Which sockets to look for.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub struct ScanStats {
 pub fn scan(
     root: &ProcRoot,
     wanted: Wanted<'_>,
-    on_holder: &mut dyn FnMut(HolderFact),
+    on_holder: &mut dyn FnMut(Holder),
 ) -> io::Result<ScanStats> {
     let mut stats = ScanStats::default();
     for pid in root.pids()? {
@@ -68,7 +68,7 @@ pub fn scan_process(
     pid: u32,
     wanted: Wanted<'_>,
     stats: &mut ScanStats,
-    on_holder: &mut dyn FnMut(HolderFact),
+    on_holder: &mut dyn FnMut(Holder),
 ) {
     match try_scan_process(root, pid, wanted, stats, on_holder) {
         Ok(()) => stats.processes += 1,
@@ -82,7 +82,7 @@ fn try_scan_process(
     pid: u32,
     wanted: Wanted<'_>,
     stats: &mut ScanStats,
-    on_holder: &mut dyn FnMut(HolderFact),
+    on_holder: &mut dyn FnMut(Holder),
 ) -> io::Result<()> {
     let path = root.of(pid, "fd");
     // Names are looked up in the open directory: a full path for each costs a third more.
@@ -105,7 +105,7 @@ fn try_scan_process(
             None => *comm.insert(process::read_comm(root, pid)?),
         };
         stats.holders += 1;
-        on_holder(HolderFact {
+        on_holder(Holder {
             sock: 0,
             cookie: 0,
             inode,

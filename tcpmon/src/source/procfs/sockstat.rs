@@ -29,15 +29,6 @@ pub fn read(root: &ProcRoot, pid: u32) -> io::Result<Sockstat> {
         .map(|text| parse(&text))
 }
 
-/// The counts of the namespace of the calling thread.
-///
-/// # Errors
-/// When `/proc` is not mounted.
-pub fn read_own(root: &ProcRoot) -> io::Result<Sockstat> {
-    root.read("thread-self/net/sockstat")
-        .map(|text| parse(&text))
-}
-
 /// Parses the file.
 #[must_use]
 pub fn parse(text: &str) -> Sockstat {

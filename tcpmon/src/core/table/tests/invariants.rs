@@ -80,7 +80,7 @@ fn apply(table: &mut Table, time_ns: u64, fact: Fact) {
         }
         Fact::Holders { sock, pid } => table.set_holders(
             time_ns,
-            &[crate::core::facts::HolderFact {
+            &[tcpmon_common::Holder {
                 sock,
                 cookie: sock * 10,
                 inode: 0,

@@ -3,13 +3,13 @@
 use rustc_hash::FxHashMap;
 
 use super::*;
-use crate::core::facts::HolderFact;
 use crate::core::query::OwnerSource;
+use tcpmon_common::Holder;
 
-fn holder(sock: u64, cookie: u64, pid: u32, fd: u32, name: &str) -> HolderFact {
+fn holder(sock: u64, cookie: u64, pid: u32, fd: u32, name: &str) -> Holder {
     let mut comm = [0; 16];
     comm[..name.len()].copy_from_slice(name.as_bytes());
-    HolderFact {
+    Holder {
         sock,
         cookie,
         inode: 0,
