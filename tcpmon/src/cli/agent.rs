@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::agent::Settings;
 use crate::app::{self, Prepared};
-use crate::config::{Attach, Config, Layer, LogFormat, LogLevel, parse_size};
+use crate::config::{Attach, Config, Layer, LogFormat, LogLevel, SockDiag, parse_size};
 use crate::logging;
 use crate::view::api::{self, listen::ApiListener};
 use crate::view::export;
@@ -61,7 +61,7 @@ pub(super) struct Args {
     )]
     log_format: Option<LogFormat>,
     /// Time between two comparisons of the table with the kernel's own lists; longer when that would
-    /// cost more than a hundredth of a processor [default: 5s]
+    /// cost more than a 250th of a processor [default: 5s]
     #[arg(long = "audit.interval", value_name = "DURATION", env = "TCPMON_AUDIT_INTERVAL",
           value_parser = humantime::parse_duration)]
     audit_interval: Option<Duration>,
@@ -76,6 +76,15 @@ pub(super) struct Args {
         env = "TCPMON_KERNEL_ATTACH"
     )]
     attach: Option<Attach>,
+    /// Whether to list sockets over sock_diag; off, from /proc/net/tcp, is for trying that out
+    #[arg(
+        long = "kernel.sock-diag",
+        value_enum,
+        value_name = "WHETHER",
+        env = "TCPMON_KERNEL_SOCK_DIAG",
+        hide = true
+    )]
+    sock_diag: Option<SockDiag>,
 }
 
 impl Args {
@@ -89,6 +98,7 @@ impl Args {
             audit_interval: self.audit_interval,
             ring_size: self.ring_size,
             attach: self.attach,
+            sock_diag: self.sock_diag,
         }
     }
 
@@ -204,6 +214,7 @@ fn apply(old: &Config, new: &Config, settings: &watch::Sender<Settings>) {
         ("log.format", old.log_format != new.log_format),
         ("ring.size", old.ring_size != new.ring_size),
         ("kernel.attach", old.attach != new.attach),
+        ("kernel.sock-diag", old.sock_diag != new.sock_diag),
     ];
     for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
         log::warn!("{key} changes at the next start only");

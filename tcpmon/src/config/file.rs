@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::Layer;
-use super::values::{Attach, LogFormat, LogLevel, parse_size};
+use super::values::{Attach, LogFormat, LogLevel, SockDiag, parse_size};
 use crate::failure::Failure;
 
 /// A file no configuration comes near; a larger one is something else.
@@ -57,6 +57,7 @@ struct Ring {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Kernel {
     attach: Option<Attach>,
+    sock_diag: Option<SockDiag>,
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -120,6 +121,7 @@ impl File {
             audit_interval: self.audit.interval,
             ring_size: self.ring.size,
             attach: self.kernel.attach,
+            sock_diag: self.kernel.sock_diag,
         }
     }
 }

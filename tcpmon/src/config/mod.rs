@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use file::File;
-pub use values::{Attach, LogFormat, LogLevel, parse_size};
+pub use values::{Attach, LogFormat, LogLevel, SockDiag, parse_size};
 
 /// Where the agent listens for local clients.
 pub const DEFAULT_SOCKET: &str = "/run/tcpmon/tcpmon.sock";
@@ -41,6 +41,8 @@ pub struct Layer {
     pub ring_size: Option<u32>,
     /// How to attach.
     pub attach: Option<Attach>,
+    /// Whether to list sockets over sock_diag.
+    pub sock_diag: Option<SockDiag>,
 }
 
 impl Layer {
@@ -56,6 +58,7 @@ impl Layer {
             audit_interval: self.audit_interval.or(below.audit_interval),
             ring_size: self.ring_size.or(below.ring_size),
             attach: self.attach.or(below.attach),
+            sock_diag: self.sock_diag.or(below.sock_diag),
         }
     }
 }
@@ -79,6 +82,8 @@ pub struct Config {
     pub ring_size: u32,
     /// How to attach.
     pub attach: Attach,
+    /// Whether to list sockets over sock_diag.
+    pub sock_diag: SockDiag,
 }
 
 impl Config {
@@ -117,6 +122,7 @@ impl Config {
             audit_interval,
             ring_size,
             attach: layer.attach.unwrap_or_default(),
+            sock_diag: layer.sock_diag.unwrap_or_default(),
         })
     }
 }

@@ -61,6 +61,17 @@ pub enum Attach {
     None,
 }
 
+/// Whether to list sockets over sock_diag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SockDiag {
+    /// Where the kernel has it.
+    #[default]
+    Auto,
+    /// Never: sockets are listed from `/proc/net/tcp`, as on a kernel without it.
+    Off,
+}
+
 pub(super) fn default_listen_address() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 9934).into()
 }

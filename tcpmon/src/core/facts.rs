@@ -74,7 +74,7 @@ pub enum Kind {
 /// One socket of a sock_diag dump (`struct inet_diag_msg`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DumpRow {
-    /// Cookie; never 0 in a dump.
+    /// Cookie; 0 only where the dump has none (`/proc/net/tcp`).
     pub cookie: u64,
     /// State; for a minisock its substate.
     pub state: State,
@@ -88,8 +88,8 @@ pub struct DumpRow {
     pub uid: u32,
     /// Bytes not read yet; for a listener the length of its accept queue.
     pub recv_queue: u32,
-    /// Bytes not acknowledged yet; for a listener the limit of its accept queue.
-    pub send_queue: u32,
+    /// Bytes not acknowledged yet; for a listener the limit of its accept queue, where that is told.
+    pub send_queue: Option<u32>,
     /// Milliseconds until the socket's timer fires; for a minisock its remaining life.
     pub expires_ms: u32,
     /// Control group id; 0 for minisocks, requests, and on kernels that do not tell.

@@ -11,6 +11,7 @@ use tcpmon_common::State;
 use super::namespaces::NetnsId;
 use super::socket::{Details, SlotId, Socket};
 use super::totals::Drift;
+use super::walk::Task;
 use super::{TIME_WAIT_NS, Table};
 use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet};
 use crate::core::query::Role;
@@ -26,9 +27,6 @@ pub(super) struct Audit {
     number: u32,
     /// What is compared; a socket in another state is not looked at.
     states: StateSet,
-    by_cookie: FxHashMap<(u64, Kind), SlotId>,
-    /// Sockets without a cookie: kernels before 5.12, and the classic tracepoint.
-    by_tuple: FxHashMap<(NetnsId, Tuple), SlotId>,
     ended_cookies: FxHashSet<u64>,
     ended_tuples: FxHashSet<Tuple>,
     /// When the dump of each namespace began.
@@ -36,77 +34,75 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) fn index(&mut self, cookie: u64, kind: Kind, id: SlotId) {
-        if cookie != 0 {
-            self.by_cookie.insert((cookie, kind), id);
-        }
-    }
-
-    /// Whether a row without a socket in the table is to be added. Not if its socket has ended since
-    /// the audit began; a minisock may outlive it. An audit of some states only knows the sockets
-    /// in these, so only what the stream never announces can be new to it.
-    fn takes(&self, row: &DumpRow) -> bool {
-        if row.kind != Kind::Full {
-            return true;
-        }
-        self.states == StateSet::LIVE
-            && !self.ended_cookies.contains(&row.cookie)
-            && !self.ended_tuples.contains(&row.tuple)
-    }
-
     pub(super) fn bury(&mut self, socket: &Socket) {
-        if socket.cookie == 0 {
-            self.ended_tuples.insert(socket.tuple);
-        } else {
+        if socket.cookie != 0 {
             self.ended_cookies.insert(socket.cookie);
+        }
+        self.ended_tuples.insert(socket.tuple);
+    }
+
+    /// Whether the row's socket has ended since the audit began.
+    fn has_buried(&self, row: &DumpRow) -> bool {
+        if row.cookie == 0 {
+            self.ended_tuples.contains(&row.tuple)
+        } else {
+            self.ended_cookies.contains(&row.cookie)
         }
     }
 }
 
+/// All rows of an audit have been compared; what has not been seen is looked for.
+#[derive(Debug)]
+pub(super) struct Ending {
+    audit: Audit,
+    superseded: FxHashMap<NetnsId, u64>,
+    complete: bool,
+    pub(super) now_ns: u64,
+}
+
+impl Ending {
+    /// Whether the kernel no longer has the socket.
+    pub(super) fn is_over(&self, socket: &Socket) -> bool {
+        let is_superseded = || {
+            let since = self.superseded.get(&socket.netns);
+            since.is_some_and(|started_ns| socket.touched_ns < *started_ns)
+        };
+        self.audit.states.contains(socket.state)
+            && (is_gone(&self.audit, socket, self.complete) || is_superseded())
+    }
+}
+
 impl Table {
-    /// Begins an audit of the sockets in `states`; another one under way is given up. Costs a step
-    /// per socket in these states.
+    /// Begins an audit of the sockets in `states`; another one under way is given up.
     pub fn begin_audit(&mut self, states: StateSet) {
         self.audits = self.audits.wrapping_add(1).max(1);
-        let mut audit = Audit {
+        self.audit = Some(Audit {
             number: self.audits,
             states,
-            by_cookie: FxHashMap::default(),
-            by_tuple: FxHashMap::default(),
             ended_cookies: FxHashSet::default(),
             ended_tuples: FxHashSet::default(),
             swept: FxHashMap::default(),
-        };
-        for id in self.slots.in_states(states) {
-            let socket = self.slots.get(id);
-            if socket.cookie == 0 {
-                audit.by_tuple.insert((socket.netns, socket.tuple), id);
-            } else {
-                audit.index(socket.cookie, socket.kind, id);
-            }
-        }
-        self.audit = Some(audit);
+        });
     }
 
     /// Compares the rows of one namespace with the table. Sorts `rows` by age.
     pub fn audit_rows(&mut self, netns: NetnsIdentity, time: DumpTime, rows: &mut [DumpRow]) {
-        let Some(mut audit) = self.audit.take() else {
+        let Some(audit) = self.audit.take() else {
             return;
         };
         let netns = self.namespaces.intern(netns);
         rows.sort_unstable_by_key(|row| entered(row, time.read_ns).0);
         let mut near: [Option<SlotId>; State::ALL.len() + 1] = [None; State::ALL.len() + 1];
         for row in rows.iter() {
-            if let Some(id) = find(&audit, netns, row).filter(|id| self.is_same(*id, row)) {
+            if let Some(id) = self.find(netns, row) {
                 self.slots.get_mut(id).seen_in = audit.number;
                 self.set_netns(id, netns);
                 self.compare(id, row, time);
-            } else if audit.takes(row) {
+            } else if self.takes(&audit, row) {
                 let place = &mut near[row.state.folded() as usize];
                 let id = self.add_row(netns, row, time, *place);
                 *place = Some(id);
                 self.slots.get_mut(id).seen_in = audit.number;
-                audit.index(row.cookie, row.kind, id);
             }
         }
         self.audit = Some(audit);
@@ -115,48 +111,58 @@ impl Table {
     /// Says that all rows of a namespace have been passed on, and when its dump began.
     pub fn audit_namespace_done(&mut self, netns: NetnsIdentity, started_ns: u64) {
         let netns = self.namespaces.intern(netns);
+        // The dump has shown all there are; what the last record told may be long over.
+        self.namespaces.get_mut(netns).kernel_minisocks = None;
         if let Some(audit) = &mut self.audit {
             audit.swept.insert(netns, started_ns);
         }
     }
 
     /// Ends the audit: what the kernel no longer has is removed. `complete`: every namespace the
-    /// machine has was swept.
+    /// machine has was swept. All at once; [`Table::close_audit`] is for a table with many sockets.
     pub fn end_audit(&mut self, now_ns: u64, complete: bool) {
+        self.close_audit(now_ns, complete);
+        while self.walk_on(usize::MAX) {}
+    }
+
+    /// Begins to end the audit: [`Table::walk_on`] does the rest.
+    pub fn close_audit(&mut self, now_ns: u64, complete: bool) {
         let Some(audit) = self.audit.take() else {
             return;
         };
         let superseded = self.namespaces.superseded(&audit.swept);
-        let gone: Vec<SlotId> = self
-            .slots
-            .in_states(audit.states)
-            .filter(|id| {
-                let socket = self.slots.get(*id);
-                let is_superseded = superseded
-                    .get(&socket.netns)
-                    .is_some_and(|started_ns| socket.touched_ns < *started_ns);
-                is_superseded || is_gone(&audit, socket, complete)
-            })
-            .collect();
-        for id in gone {
-            self.end_unseen(id, now_ns);
-        }
-        if audit.states == StateSet::LIVE {
-            self.seeded |= complete;
-            for netns in audit.swept.keys() {
+        self.start_walk(Task::EndAudit(Ending {
+            audit,
+            superseded,
+            complete,
+            now_ns,
+        }));
+    }
+
+    pub(super) fn audit_ended(&mut self, ending: &Ending) {
+        if ending.audit.states == StateSet::LIVE {
+            self.seeded |= ending.complete;
+            for netns in ending.audit.swept.keys() {
                 self.namespaces.get_mut(*netns).seeded = true;
             }
         }
         self.namespaces.forget_empty();
     }
 
-    /// Whether the slot still holds what the index promised.
-    fn is_same(&self, id: SlotId, row: &DumpRow) -> bool {
-        let socket = self.slots.get(id);
-        let is_same_kind = socket.kind == row.kind;
-        self.slots.is_alive(id)
-            && is_same_kind
-            && (socket.cookie == row.cookie || socket.cookie == 0)
+    /// Whether a row without a socket in the table is to be added. Not if its socket has ended since
+    /// the audit began; a minisock may outlive it. An audit of some states takes only what the
+    /// stream never announces: a full socket in one of them may be on its way into the table.
+    fn takes(&self, audit: &Audit, row: &DumpRow) -> bool {
+        match row.kind {
+            Kind::Minisock => true,
+            // Its handshake may be done by now.
+            Kind::Request => {
+                let became = |socket: &Socket| socket.kind == Kind::Full;
+                !audit.has_buried(row)
+                    && (row.cookie == 0 || self.with_cookie(row.cookie, became).is_none())
+            }
+            Kind::Full => audit.states == StateSet::LIVE && !audit.has_buried(row),
+        }
     }
 
     fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
@@ -180,8 +186,14 @@ impl Table {
 
     /// Takes over what every dump tells anew.
     fn refresh(&mut self, id: SlotId, row: &DumpRow) {
+        if row.cookie != 0 {
+            self.set_cookie(id, row.cookie);
+        }
+        let tuple = self.slots.get(id).tuple;
+        if tuple.local_port == 0 || tuple.remote_port == 0 {
+            self.set_tuple(id, row.tuple);
+        }
         let socket = self.slots.get_mut(id);
-        socket.cookie = row.cookie;
         socket.details = Some(Details {
             uid: row.uid,
             recv_queue: row.recv_queue,
@@ -194,9 +206,6 @@ impl Table {
         if row.cgroup != 0 && socket.cgroup != row.cgroup {
             socket.cgroup = row.cgroup;
             self.cgroups.want(row.cgroup);
-        }
-        if socket.tuple.local_port == 0 || socket.tuple.remote_port == 0 {
-            socket.tuple = row.tuple;
         }
     }
 
@@ -273,7 +282,7 @@ impl Table {
     }
 
     /// The kernel no longer has it. For minisocks and requests that is how they end.
-    fn end_unseen(&mut self, id: SlotId, now_ns: u64) {
+    pub(super) fn end_unseen(&mut self, id: SlotId, now_ns: u64) {
         let socket = self.slots.get(id);
         match socket.kind {
             Kind::Full => self.totals.count_drift(Drift::Vanished),
@@ -294,18 +303,6 @@ impl Table {
             self.totals.durations[state as usize].observe(age_ns);
         }
     }
-}
-
-fn find(audit: &Audit, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
-    if let Some(id) = audit.by_cookie.get(&(row.cookie, row.kind)) {
-        return Some(*id);
-    }
-    if audit.by_tuple.is_empty() {
-        return None;
-    }
-    let here = audit.by_tuple.get(&(netns, row.tuple));
-    here.or_else(|| audit.by_tuple.get(&(NetnsId::UNKNOWN, row.tuple)))
-        .copied()
 }
 
 fn is_gone(audit: &Audit, socket: &Socket, complete: bool) -> bool {

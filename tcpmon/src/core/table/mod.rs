@@ -8,6 +8,8 @@ mod audit;
 mod cgroups;
 mod endings;
 mod expire;
+mod identity;
+mod index;
 mod listeners;
 mod namespaces;
 mod owners;
@@ -17,6 +19,7 @@ mod rows;
 mod slots;
 mod socket;
 mod totals;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +31,7 @@ pub use apply::Change;
 use audit::Audit;
 use cgroups::Cgroups;
 use endings::Endings;
+use index::Index;
 use listeners::Listeners;
 use namespaces::Namespaces;
 pub use namespaces::NetnsId;
@@ -36,6 +40,7 @@ pub use processes::{Process, ProcessId};
 use slots::Slots;
 pub use socket::{Details, Owner, SlotId, Socket};
 pub use totals::{Drift, Totals};
+use walk::Walk;
 
 use crate::core::facts::{Kind, MinisockCount, NetnsIdentity};
 
@@ -47,8 +52,9 @@ pub struct Table {
     slots: Slots,
     /// Sockets the stream speaks of, by kernel address.
     by_sock: FxHashMap<u64, SlotId>,
-    /// Full sockets and requests only a dump has spoken of, by cookie.
-    by_cookie: FxHashMap<u64, SlotId>,
+    /// All of them, by what identifies them across sources.
+    index: Index,
+    dumps_have_cookies: bool,
     listeners: Listeners,
     namespaces: Namespaces,
     processes: Processes,
@@ -56,6 +62,7 @@ pub struct Table {
     endings: Endings,
     audit: Option<Audit>,
     audits: u32,
+    walk: Option<Walk>,
     /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
     /// announced.
     seeded: bool,
@@ -79,7 +86,8 @@ impl Table {
         Self {
             slots: Slots::new(),
             by_sock: FxHashMap::default(),
-            by_cookie: FxHashMap::default(),
+            index: Index::new(),
+            dumps_have_cookies: true,
             listeners: Listeners::default(),
             namespaces: Namespaces::new(),
             processes: Processes::default(),
@@ -87,6 +95,7 @@ impl Table {
             endings: Endings::default(),
             audit: None,
             audits: 0,
+            walk: None,
             seeded: false,
             unconfirmed: false,
             fin_timeout_ns: TIME_WAIT_NS,
@@ -166,7 +175,7 @@ impl Table {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let entry = size_of::<(u64, SlotId)>() + 1;
-        self.slots.bytes() + (self.by_sock.capacity() + self.by_cookie.capacity()) * entry
+        self.slots.bytes() + self.index.bytes() + self.by_sock.capacity() * entry
     }
 
     /// `tcp_fin_timeout` of the namespace we run in. So long an orphan waits for the peer's FIN; of
@@ -181,25 +190,19 @@ impl Table {
 
     /// Adds a socket and counts it in.
     fn add(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
-        let (cookie, kind, bound) = (socket.cookie, socket.kind, socket.sock != 0);
         let id = self.slots.insert(socket, near);
         self.count_in(id);
-        if !bound && cookie != 0 && kind != Kind::Minisock {
-            self.by_cookie.insert(cookie, id);
-        }
+        self.enter_in_index(id);
         id
     }
 
     /// Removes a socket and counts it out. Its facts can still be read until the next addition.
     fn drop_socket(&mut self, id: SlotId) {
-        let socket = self.slots.get(id);
-        let (sock, cookie) = (socket.sock, socket.cookie);
+        let sock = self.slots.get(id).sock;
         if sock != 0 && self.by_sock.get(&sock) == Some(&id) {
             self.by_sock.remove(&sock);
         }
-        if !self.by_cookie.is_empty() && self.by_cookie.get(&cookie) == Some(&id) {
-            self.by_cookie.remove(&cookie);
-        }
+        self.index.remove(id);
         self.listeners.remove(self.slots.get(id), id);
         self.count_out(id);
         if let Some(owner) = self.slots.get(id).owner {

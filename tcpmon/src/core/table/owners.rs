@@ -6,6 +6,7 @@ use tcpmon_common::State;
 
 use super::cgroups::Cgroups;
 use super::socket::{Owner, SlotId, Socket};
+use super::walk::Task;
 use super::{Process, Table};
 use crate::core::facts::Kind;
 use crate::core::query::OwnerSource;
@@ -17,64 +18,55 @@ impl Table {
         self.unconfirmed
     }
 
-    /// Takes over a whole scan that began at `started_ns`. Sockets that changed hands since are
-    /// confirmed by the next one. Of several holders the first in the scan is named.
+    /// Takes over a whole scan that began at `started_ns`, all at once; for a table with many sockets
+    /// there are [`Table::hear_holders`] and [`Table::close_holders`].
     pub fn set_holders(&mut self, started_ns: u64, holders: &[Holder]) {
-        let (by_cookie, by_inode) = self.unbound();
+        self.hear_holders(started_ns, holders);
+        let by_inode = holders.iter().rev().map(|holder| (holder.inode, *holder));
+        self.close_holders(started_ns, by_inode.collect());
+        while self.walk_on(usize::MAX) {}
+    }
+
+    /// Takes over a part of a scan that tells sockets by address or cookie. Sockets that changed
+    /// hands since are confirmed by the next one. Of several holders the first in the scan is named.
+    pub fn hear_holders(&mut self, started_ns: u64, holders: &[Holder]) {
         for holder in holders {
-            let id = self
-                .by_sock
-                .get(&holder.sock)
-                .or_else(|| by_cookie.get(&holder.cookie))
-                .or_else(|| by_inode.get(&holder.inode))
-                .copied();
+            let bound = self.by_sock.get(&holder.sock).copied();
+            let id = bound.or_else(|| {
+                let is_dumped = |socket: &Socket| socket.kind == Kind::Full && socket.sock == 0;
+                (holder.cookie != 0)
+                    .then(|| self.with_cookie(holder.cookie, is_dumped))
+                    .flatten()
+            });
             if let Some(id) = id {
                 self.confirm(id, holder, started_ns);
             }
         }
-        self.inherit_owners();
-        self.unconfirmed = self
-            .slots
-            .ids()
-            .any(|id| is_unconfirmed(self.slots.get(id)));
     }
 
-    /// Gives connections that waited in an accept queue before the agent started the process of
-    /// their listener, which is known now.
-    fn inherit_owners(&mut self) {
-        let waiting: Vec<SlotId> = self
-            .slots
-            .ids()
-            .filter(|id| {
-                let socket = self.slots.get(*id);
-                socket.accepted == Some(false) && socket.owner.is_none()
-            })
-            .collect();
-        for id in waiting {
+    /// Begins to end a scan: [`Table::walk_on`] does the rest. `by_inode`: holders of which neither
+    /// address nor cookie is known.
+    pub fn close_holders(&mut self, started_ns: u64, mut by_inode: FxHashMap<u64, Holder>) {
+        // Nothing but a full socket in some process's table has an inode.
+        by_inode.remove(&0);
+        self.unconfirmed = false;
+        self.start_walk(Task::EndHolders {
+            started_ns,
+            by_inode,
+        });
+    }
+
+    /// What is left to do for a socket when a scan is over. Connections that waited in an accept
+    /// queue before the agent started get the process of their listener, which is known now.
+    pub(super) fn look_for_holder(&mut self, id: SlotId) {
+        let socket = self.slots.get(id);
+        if socket.accepted == Some(false) && socket.owner.is_none() {
             self.inherit_owner(id);
         }
+        self.unconfirmed |= is_unconfirmed(self.slots.get(id));
     }
 
-    /// Sockets the stream has not spoken of, by cookie; and those without cookie, by inode.
-    fn unbound(&self) -> (FxHashMap<u64, SlotId>, FxHashMap<u64, SlotId>) {
-        let mut by_cookie = FxHashMap::default();
-        let mut by_inode = FxHashMap::default();
-        for id in self.slots.ids() {
-            let socket = self.slots.get(id);
-            if socket.kind != Kind::Full {
-                continue;
-            }
-            if socket.sock == 0 && socket.cookie != 0 {
-                by_cookie.insert(socket.cookie, id);
-            }
-            if socket.inode != 0 {
-                by_inode.insert(socket.inode, id);
-            }
-        }
-        (by_cookie, by_inode)
-    }
-
-    fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) {
+    pub(super) fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) {
         let socket = self.slots.get_mut(id);
         if holder.cookie != 0 && socket.cookie != 0 && holder.cookie != socket.cookie {
             return;

@@ -6,7 +6,6 @@
 use tcpmon_common::State;
 
 use super::socket::{SlotId, Socket};
-use crate::core::facts::StateSet;
 
 #[derive(Clone, Copy, Debug)]
 struct List {
@@ -121,14 +120,9 @@ impl Slots {
         some(self.get(id).previous)
     }
 
-    /// The sockets in any of `states`, state by state, oldest first.
-    pub(super) fn in_states(&self, states: StateSet) -> impl Iterator<Item = SlotId> + '_ {
-        let states = State::ALL
-            .into_iter()
-            .filter(move |state| *state != State::NewSynRecv && states.contains(*state));
-        states.flat_map(move |state| {
-            std::iter::successors(self.oldest(state), move |id| self.newer(*id))
-        })
+    /// Slots ever used: no socket is at this index or beyond.
+    pub(super) fn places(&self) -> usize {
+        self.sockets.len()
     }
 
     /// Every socket alive, in no particular order.

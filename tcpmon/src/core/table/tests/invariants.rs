@@ -122,9 +122,9 @@ proptest! {
             prop_assert!(table.slots.is_alive(*id));
             prop_assert_eq!(table.slots.get(*id).sock, *sock);
         }
-        for (cookie, id) in &table.by_cookie {
-            prop_assert!(table.slots.is_alive(*id));
-            prop_assert_eq!(table.slots.get(*id).cookie, *cookie);
+        prop_assert_eq!(table.index.len(), table.len());
+        for id in table.slots.ids() {
+            prop_assert!(table.is_indexed(id));
         }
         let owned = table.slots.ids().filter(|id| table.slots.get(*id).owner.is_some()).count();
         prop_assert!(table.processes() <= owned);
