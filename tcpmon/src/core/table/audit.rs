@@ -5,6 +5,8 @@
 //! Then, for every row: a socket touched since the dump of its namespace began is newer in the
 //! table than in the dump, and is left alone; so is a row whose socket has ended meanwhile.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use tcpmon_common::State;
 
@@ -21,6 +23,9 @@ use crate::core::tuple::Tuple;
 /// came again. Less is the coarseness of the kernel's timers.
 const RENEWED_NS: u64 = 5_000_000_000;
 
+/// One socket added in so many is remembered as a signpost.
+const SIGNPOSTS: usize = 4;
+
 /// An audit under way.
 #[derive(Debug)]
 pub(super) struct Audit {
@@ -29,6 +34,10 @@ pub(super) struct Audit {
     states: StateSet,
     ended_cookies: FxHashSet<u64>,
     ended_tuples: FxHashSet<Tuple>,
+    /// Some of the sockets it added, by state and entry: where in its list another belongs. Without
+    /// them a chunk of old sockets would be a walk along half of the list.
+    signposts: BTreeMap<(u8, u64), SlotId>,
+    added: usize,
     /// When the dump of each namespace began.
     swept: FxHashMap<NetnsId, u64>,
 }
@@ -39,6 +48,19 @@ impl Audit {
             self.ended_cookies.insert(socket.cookie);
         }
         self.ended_tuples.insert(socket.tuple);
+    }
+
+    /// The last signpost in the list of the state that is not after `key`.
+    fn signpost(&self, key: (u8, u64)) -> Option<SlotId> {
+        let (found, id) = self.signposts.range(..=key).next_back()?;
+        (found.0 == key.0).then_some(*id)
+    }
+
+    fn put_signpost(&mut self, key: (u8, u64), id: SlotId) {
+        self.added += 1;
+        if self.added.is_multiple_of(SIGNPOSTS) {
+            self.signposts.insert(key, id);
+        }
     }
 
     /// Whether the row's socket has ended since the audit began.
@@ -81,13 +103,15 @@ impl Table {
             states,
             ended_cookies: FxHashSet::default(),
             ended_tuples: FxHashSet::default(),
+            signposts: BTreeMap::new(),
+            added: 0,
             swept: FxHashMap::default(),
         });
     }
 
     /// Compares the rows of one namespace with the table. Sorts `rows` by age.
     pub fn audit_rows(&mut self, netns: NetnsIdentity, time: DumpTime, rows: &mut [DumpRow]) {
-        let Some(audit) = self.audit.take() else {
+        let Some(mut audit) = self.audit.take() else {
             return;
         };
         let netns = self.namespaces.intern(netns);
@@ -99,9 +123,13 @@ impl Table {
                 self.set_netns(id, netns);
                 self.compare(id, row, time);
             } else if self.takes(&audit, row) {
-                let place = &mut near[row.state.folded() as usize];
-                let id = self.add_row(netns, row, time, *place);
+                let state = row.state.folded();
+                let key = (state.number(), entered(row, time.read_ns).0);
+                let place = &mut near[state as usize];
+                let signpost = audit.signpost(key);
+                let id = self.add_row(netns, row, time, self.later(*place, signpost));
                 *place = Some(id);
+                audit.put_signpost(key, id);
                 self.slots.get_mut(id).seen_in = audit.number;
             }
         }
@@ -127,9 +155,10 @@ impl Table {
 
     /// Begins to end the audit: [`Table::walk_on`] does the rest.
     pub fn close_audit(&mut self, now_ns: u64, complete: bool) {
-        let Some(audit) = self.audit.take() else {
+        let Some(mut audit) = self.audit.take() else {
             return;
         };
+        audit.signposts = BTreeMap::new();
         let superseded = self.namespaces.superseded(&audit.swept);
         self.start_walk(Task::EndAudit(Ending {
             audit,
@@ -147,6 +176,13 @@ impl Table {
             }
         }
         self.namespaces.forget_empty();
+    }
+
+    /// Of two places to begin a search at, the one further along; a socket that is gone is none.
+    fn later(&self, one: Option<SlotId>, other: Option<SlotId>) -> Option<SlotId> {
+        let places = [one, other.filter(|id| self.slots.is_alive(*id))];
+        let places = places.into_iter().flatten();
+        places.max_by_key(|id| self.slots.get(*id).entered_ns)
     }
 
     /// Whether a row without a socket in the table is to be added. Not if its socket has ended since
