@@ -61,7 +61,7 @@ pub(super) struct Args {
     )]
     log_format: Option<LogFormat>,
     /// Time between two comparisons of the table with the kernel's own lists; longer when that would
-    /// cost more than a 250th of a processor [default: 5s]
+    /// cost more than a 150th of a processor [default: 5s]
     #[arg(long = "audit.interval", value_name = "DURATION", env = "TCPMON_AUDIT_INTERVAL",
           value_parser = humantime::parse_duration)]
     audit_interval: Option<Duration>,

@@ -90,10 +90,10 @@ fn at_rest(report: &mut Report, agent: &Agent, seeded: &Metrics) -> Result<()> {
     let audit = after.sum("tcpmon_audit_duration_seconds");
     let sweeps = after.grew(&before, SWEEPS);
     report.add(
-        "an audit",
+        "all sweeps of one rest",
         &format!("{:.0} ms of CPU", sweeps * 1e3),
         &format!(
-            "sweeper and owner, with the looks at queues of that time; it took {:.0} ms",
+            "sweeper and owner, with the scan of holders and the looks at queues of that time; it took {:.0} ms",
             audit * 1e3
         ),
     );
