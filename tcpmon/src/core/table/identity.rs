@@ -123,7 +123,11 @@ impl Table {
     /// The socket a row of a dump speaks of.
     pub(super) fn find(&self, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
         if self.dumps_have_cookies {
-            let known = self.with_cookie(row.cookie, |socket| socket.kind == row.kind);
+            // A socket that is connected again and again leaves several minisocks with its cookie.
+            let known = self.with_cookie(row.cookie, |socket| {
+                let is_it = row.kind != Kind::Minisock || socket.tuple == row.tuple;
+                socket.kind == row.kind && (is_it || socket.tuple.local_port == 0)
+            });
             // Without a cookie: kernels before 5.12, and the classic tracepoint.
             return known.or_else(|| {
                 self.with_tuple(netns, &row.tuple, |socket| {
