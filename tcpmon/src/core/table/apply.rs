@@ -57,12 +57,15 @@ impl Table {
                 self.totals.self_loops += 1;
                 if new == State::Close {
                     self.drop_socket(id);
+                } else {
+                    self.regroup(id);
                 }
                 return change(None, None);
             }
             EdgeKind::Unknown => self.totals.unknown_edges += 1,
             _ => {}
         }
+        self.count_traffic(id, edge, duration_ns, record.time_ns);
         if new == State::Close {
             let ending = self.end(id, record, old, duration_ns);
             return change(Some(ending), duration_ns);
@@ -163,6 +166,7 @@ impl Table {
         if self.slots.get(id).state != old.folded() {
             self.totals.count_drift(Drift::State);
             self.slots.enter(id, old.folded(), record.time_ns);
+            self.shift(id);
             self.slots.get_mut(id).age_is_lower_bound = true;
         }
     }
@@ -293,6 +297,7 @@ impl Table {
         self.totals.entered[state.folded() as usize] += 1;
         self.slots.enter(id, state.folded(), time_ns);
         self.slots.get_mut(id).age_is_lower_bound = false;
+        self.shift(id);
     }
 
     /// `-> CLOSE`: the socket is gone, or lives on as a minisock.
@@ -300,6 +305,7 @@ impl Table {
         let ending = Ending::of(old, record);
         self.totals.endings[ending as usize] += 1;
         self.tally(id, ending, record.time_ns);
+        self.count_failure(id, ending, record.time_ns);
         match ending {
             Ending::TimeWait => {
                 self.count_out(id);
@@ -313,6 +319,7 @@ impl Table {
                 self.count_out(id);
                 self.make_minisock(id, record.time_ns + self.fin_timeout_ns);
                 self.count_in(id);
+                self.regroup(id);
             }
             _ => {
                 if let Some(duration_ns) = duration_ns {

@@ -101,6 +101,7 @@ impl Table {
                 self.slots.get_mut(id).seen_in = audit.number;
                 self.set_netns(id, netns);
                 self.compare(id, row, time);
+                self.regroup(id);
             } else if audit.takes(row) {
                 let place = &mut near[row.state.folded() as usize];
                 let id = self.add_row(netns, row, time, *place);
@@ -147,7 +148,8 @@ impl Table {
                 self.namespaces.get_mut(*netns).seeded = true;
             }
         }
-        self.namespaces.forget_empty();
+        let gone = self.namespaces.forget_empty();
+        self.endpoints.forget_namespaces(&gone);
     }
 
     /// Whether the slot still holds what the index promised.
@@ -174,6 +176,7 @@ impl Table {
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
             if !is_lower_bound && entered_ns > socket.entered_ns + RENEWED_NS {
                 self.slots.enter(id, State::TimeWait, entered_ns);
+                self.shift(id);
             }
         }
     }

@@ -21,6 +21,7 @@ impl Table {
             self.count_minisock_end(*id, now_ns);
             self.drop_socket(*id);
         }
+        self.endpoints.forget_idle(now_ns);
         due.len()
     }
 

@@ -55,6 +55,11 @@ impl Listeners {
         self.queues.get(&id).copied()
     }
 
+    /// Whether somebody listens on the port.
+    pub(super) fn serves(&self, netns: NetnsId, port: u16) -> bool {
+        self.by_port.contains_key(&(netns, port))
+    }
+
     /// The owner of the listener that takes connections for `tuple`: the one bound to its very
     /// address, else to the wildcard. None when several processes could be meant (`SO_REUSEPORT`).
     pub(super) fn owner_for(&self, slots: &Slots, netns: NetnsId, tuple: &Tuple) -> Option<Owner> {

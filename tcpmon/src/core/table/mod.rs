@@ -7,7 +7,10 @@ mod apply;
 mod audit;
 mod cgroups;
 mod endings;
+mod endpoints;
 mod expire;
+mod grouping;
+mod groups;
 mod listeners;
 mod namespaces;
 mod owners;
@@ -28,6 +31,11 @@ pub use apply::Change;
 use audit::Audit;
 use cgroups::Cgroups;
 use endings::Endings;
+use endpoints::Endpoints;
+pub use endpoints::{Endpoint, EndpointId, Traffic};
+pub use grouping::Group;
+use groups::Groups;
+pub use groups::{Bucket, GroupId};
 use listeners::Listeners;
 use namespaces::Namespaces;
 pub use namespaces::NetnsId;
@@ -54,6 +62,8 @@ pub struct Table {
     processes: Processes,
     cgroups: Cgroups,
     endings: Endings,
+    groups: Groups,
+    endpoints: Endpoints,
     audit: Option<Audit>,
     audits: u32,
     /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
@@ -85,6 +95,8 @@ impl Table {
             processes: Processes::default(),
             cgroups: Cgroups::default(),
             endings: Endings::default(),
+            groups: Groups::default(),
+            endpoints: Endpoints::default(),
             audit: None,
             audits: 0,
             seeded: false,
@@ -166,7 +178,10 @@ impl Table {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let entry = size_of::<(u64, SlotId)>() + 1;
-        self.slots.bytes() + (self.by_sock.capacity() + self.by_cookie.capacity()) * entry
+        self.slots.bytes()
+            + self.groups.bytes()
+            + self.endpoints.bytes()
+            + (self.by_sock.capacity() + self.by_cookie.capacity()) * entry
     }
 
     /// `tcp_fin_timeout` of the namespace we run in. So long an orphan waits for the peer's FIN; of
@@ -184,6 +199,7 @@ impl Table {
         let (cookie, kind, bound) = (socket.cookie, socket.kind, socket.sock != 0);
         let id = self.slots.insert(socket, near);
         self.count_in(id);
+        self.regroup(id);
         if !bound && cookie != 0 && kind != Kind::Minisock {
             self.by_cookie.insert(cookie, id);
         }
@@ -202,6 +218,7 @@ impl Table {
         }
         self.listeners.remove(self.slots.get(id), id);
         self.count_out(id);
+        self.leave_group(id);
         if let Some(owner) = self.slots.get(id).owner {
             self.processes.release(owner.process);
         }
@@ -224,6 +241,7 @@ impl Table {
         if listens {
             self.listeners.add(self.slots.get(id), id);
         }
+        self.regroup(id);
     }
 
     /// Whether every socket of the namespace has been announced or dumped: what is new to the table

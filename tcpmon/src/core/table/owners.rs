@@ -52,6 +52,7 @@ impl Table {
             .collect();
         for id in waiting {
             self.inherit_owner(id);
+            self.regroup(id);
         }
     }
 
@@ -109,6 +110,7 @@ impl Table {
                 fd: Some(holder.fd),
             },
         );
+        self.regroup(id);
     }
 
     /// Whether there are control groups without a name.

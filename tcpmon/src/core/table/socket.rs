@@ -2,6 +2,7 @@
 
 use tcpmon_common::State;
 
+use super::groups::Place;
 use super::namespaces::NetnsId;
 use super::processes::ProcessId;
 use crate::core::facts::Kind;
@@ -93,6 +94,8 @@ pub struct Socket {
     /// Neighbours in the order of entry of its state.
     pub(super) previous: SlotId,
     pub(super) next: SlotId,
+    /// Its group, and its neighbours there.
+    pub(super) place: Place,
 }
 
 impl Socket {
@@ -121,6 +124,7 @@ impl Socket {
             seen_in: 0,
             previous: SlotId::NONE,
             next: SlotId::NONE,
+            place: Place::NOWHERE,
         }
     }
 
