@@ -57,8 +57,6 @@ impl Table {
                 self.totals.self_loops += 1;
                 if new == State::Close {
                     self.drop_socket(id);
-                } else {
-                    self.regroup(id);
                 }
                 return change(None, None);
             }
@@ -180,14 +178,17 @@ impl Table {
         }
         let socket = self.slots.get_mut(id);
         socket.touched_ns = record.time_ns;
+        let mut moves = socket.place.group().is_none();
         if let Some(tuple) = Tuple::of_record(record)
             && says_more(&tuple, &socket.tuple, edge)
         {
             socket.tuple = tuple;
+            moves = true;
         }
         if record.inode != 0 {
             socket.inode = record.inode;
         }
+        let accepted_now = record.has(flag::HAS_SOCKET) && socket.accepted == Some(false);
         if record.has(flag::HAS_SOCKET) {
             socket.accepted = Some(true);
         }
@@ -203,7 +204,12 @@ impl Table {
                 audit.index(record.cookie, Kind::Full, id);
             }
         }
+        let owner = self.slots.get(id).owner.map(|owner| owner.process);
         self.learn_owner(id, record, edge);
+        moves |= owner != self.slots.get(id).owner.map(|owner| owner.process);
+        if moves || accepted_now {
+            self.regroup(id);
+        }
     }
 
     fn learn_owner(&mut self, id: SlotId, record: &Record, edge: Edge) {
@@ -319,7 +325,6 @@ impl Table {
                 self.count_out(id);
                 self.make_minisock(id, record.time_ns + self.fin_timeout_ns);
                 self.count_in(id);
-                self.regroup(id);
             }
             _ => {
                 if let Some(duration_ns) = duration_ns {

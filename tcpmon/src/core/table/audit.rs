@@ -272,6 +272,7 @@ impl Table {
         if row.state == State::Listen {
             self.listeners.add(self.slots.get(id), id);
         }
+        self.regroup(id);
         id
     }
 

@@ -132,11 +132,11 @@ impl Table {
         }
     }
 
-    /// Puts the socket where it belongs after a change of its state or the time it entered it.
+    /// Puts the socket where it belongs after a change of nothing but its state or the time it
+    /// entered it.
     #[inline]
     pub(super) fn shift(&mut self, id: SlotId) {
         self.groups.shift(&mut self.slots, id);
-        self.regroup(id);
     }
 
     fn join_group(&mut self, id: SlotId, key: Key) {
@@ -201,7 +201,6 @@ impl Table {
         time_ns: u64,
     ) {
         if edge.from == State::Established || edge.to == State::Established {
-            self.regroup(id);
             if let Some(group) = self.slots.get(id).place.group() {
                 let endpoint = self.groups.key(group).endpoint;
                 self.endpoints.count(endpoint, edge, life_ns, time_ns);

@@ -194,12 +194,11 @@ impl Table {
         };
     }
 
-    /// Adds a socket and counts it in.
+    /// Adds a socket and counts it in. The caller puts it into its group once it knows whose it is.
     fn add(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
         let (cookie, kind, bound) = (socket.cookie, socket.kind, socket.sock != 0);
         let id = self.slots.insert(socket, near);
         self.count_in(id);
-        self.regroup(id);
         if !bound && cookie != 0 && kind != Kind::Minisock {
             self.by_cookie.insert(cookie, id);
         }
