@@ -14,3 +14,4 @@ pub mod query;
 pub mod snapshot;
 pub mod table;
 pub mod tuple;
+pub mod verdict;

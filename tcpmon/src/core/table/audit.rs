@@ -144,6 +144,8 @@ impl Table {
         }
         if audit.states == StateSet::LIVE {
             self.seeded |= complete;
+            let first_ns = audit.swept.values().min().copied();
+            self.last_audit = (audit.number, first_ns.unwrap_or(now_ns));
             for netns in audit.swept.keys() {
                 self.namespaces.get_mut(*netns).seeded = true;
             }
@@ -163,6 +165,7 @@ impl Table {
 
     fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
         self.refresh(id, row);
+        self.note_answers(id, row, time.read_ns);
         let socket = self.slots.get(id);
         if socket.touched_ns >= time.started_ns {
             return;
@@ -185,11 +188,7 @@ impl Table {
     fn refresh(&mut self, id: SlotId, row: &DumpRow) {
         let socket = self.slots.get_mut(id);
         socket.cookie = row.cookie;
-        socket.details = Some(Details {
-            uid: row.uid,
-            recv_queue: row.recv_queue,
-            send_queue: row.send_queue,
-        });
+        socket.details = Some(Details::of(row));
         if row.inode != 0 {
             socket.inode = u64::from(row.inode);
             socket.accepted = Some(true);
@@ -259,11 +258,7 @@ impl Table {
             Kind::Minisock | Kind::Request => None,
         };
         socket.role = role(row);
-        socket.details = Some(Details {
-            uid: row.uid,
-            recv_queue: row.recv_queue,
-            send_queue: row.send_queue,
-        });
+        socket.details = Some(Details::of(row));
         if row.kind == Kind::Minisock {
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
         }

@@ -19,6 +19,14 @@ use crate::core::tuple::Tuple;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointId(u32);
 
+impl EndpointId {
+    /// Its place in a vector of as many as there are.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A service, or a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {

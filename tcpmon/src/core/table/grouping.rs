@@ -200,11 +200,10 @@ impl Table {
         life_ns: Option<u64>,
         time_ns: u64,
     ) {
-        if edge.from == State::Established || edge.to == State::Established {
-            if let Some(group) = self.slots.get(id).place.group() {
-                let endpoint = self.groups.key(group).endpoint;
-                self.endpoints.count(endpoint, edge, life_ns, time_ns);
-            }
+        let is_told = edge.from == State::Established || edge.to == State::Established;
+        if is_told && let Some(group) = self.slots.get(id).place.group() {
+            let endpoint = self.groups.key(group).endpoint;
+            self.endpoints.count(endpoint, edge, life_ns, time_ns);
         }
     }
 

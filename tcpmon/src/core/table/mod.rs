@@ -19,6 +19,7 @@ mod queues;
 mod rows;
 mod slots;
 mod socket;
+mod surroundings;
 mod totals;
 
 #[cfg(test)]
@@ -42,7 +43,9 @@ pub use namespaces::NetnsId;
 use processes::Processes;
 pub use processes::{Process, ProcessId};
 use slots::Slots;
-pub use socket::{Details, Owner, SlotId, Socket};
+pub use socket::{Details, Owner, Sighting, SlotId, Socket};
+pub use surroundings::Listening;
+use surroundings::Surroundings;
 pub use totals::{Drift, Totals};
 
 use crate::core::facts::{Kind, MinisockCount, NetnsIdentity};
@@ -64,8 +67,13 @@ pub struct Table {
     endings: Endings,
     groups: Groups,
     endpoints: Endpoints,
+    surroundings: Surroundings,
+    /// Connections whose peer does not answer, and since when at the latest.
+    unanswered: FxHashMap<SlotId, u64>,
     audit: Option<Audit>,
     audits: u32,
+    /// Number of the last audit of all states that ended, and when its first dump began.
+    last_audit: (u32, u64),
     /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
     /// announced.
     seeded: bool,
@@ -97,6 +105,9 @@ impl Table {
             endings: Endings::default(),
             groups: Groups::default(),
             endpoints: Endpoints::default(),
+            surroundings: Surroundings::default(),
+            unanswered: FxHashMap::default(),
+            last_audit: (0, 0),
             audit: None,
             audits: 0,
             seeded: false,
@@ -218,6 +229,9 @@ impl Table {
         self.listeners.remove(self.slots.get(id), id);
         self.count_out(id);
         self.leave_group(id);
+        if !self.unanswered.is_empty() {
+            self.unanswered.remove(&id);
+        }
         if let Some(owner) = self.slots.get(id).owner {
             self.processes.release(owner.process);
         }

@@ -24,11 +24,7 @@ impl Table {
                 continue;
             };
             self.listeners.measure(id, row.recv_queue, row.drops);
-            self.slots.get_mut(id).details = Some(Details {
-                uid: row.uid,
-                recv_queue: row.recv_queue,
-                send_queue: row.send_queue,
-            });
+            self.slots.get_mut(id).details = Some(Details::of(row));
         }
     }
 

@@ -5,7 +5,7 @@ use tcpmon_common::State;
 use super::groups::Place;
 use super::namespaces::NetnsId;
 use super::processes::ProcessId;
-use crate::core::facts::Kind;
+use crate::core::facts::{DumpRow, Kind, Timer};
 use crate::core::query::{OwnerSource, Role};
 use crate::core::tuple::Tuple;
 
@@ -28,6 +28,13 @@ impl SlotId {
     }
 }
 
+/// A socket as it was seen, to be looked up later: its slot may hold another by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    pub(super) id: SlotId,
+    pub(super) entered_ns: u64,
+}
+
 /// Who holds a socket, and how that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -48,6 +55,22 @@ pub struct Details {
     pub recv_queue: u32,
     /// Bytes not acknowledged; for a listener the limit of its accept queue.
     pub send_queue: u32,
+    /// Which timer runs.
+    pub timer: Timer,
+    /// Retransmissions or probes the peer has not answered.
+    pub unanswered: u8,
+}
+
+impl Details {
+    pub(super) const fn of(row: &DumpRow) -> Self {
+        Self {
+            uid: row.uid,
+            recv_queue: row.recv_queue,
+            send_queue: row.send_queue,
+            timer: row.timer,
+            unanswered: row.unanswered,
+        }
+    }
 }
 
 /// One socket: a full one, what is left of one, or a request for one.
