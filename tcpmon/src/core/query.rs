@@ -1,9 +1,13 @@
 //! Questions to the table and their answers. The answers are the JSON of the local API: names in
 //! `snake_case`, units in names, `schema` once per document.
 
+mod verdicts;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
 
 use crate::core::filter::Filter;
 

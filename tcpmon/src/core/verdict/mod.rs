@@ -9,11 +9,13 @@ mod course;
 pub mod evidence;
 mod kind;
 mod memory;
+mod report;
 mod rules;
 mod subject;
 mod survey;
 pub mod thresholds;
 mod trend;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ pub use case::{Change, Ended, Verdict};
 pub use course::Step;
 pub use evidence::Evidence;
 pub use kind::{Kind, Severity};
+pub use report::row;
 use rules::queue::Syns;
 use rules::{Opinion, accept, half_dead, kernel, leak, ports, queue, stuck};
 pub use subject::{Place, Subject};
@@ -48,6 +51,7 @@ pub struct Judge {
     past: VecDeque<Ended>,
     /// Number of the evaluation under way; a case it does not speak of is well.
     turn: u64,
+    judged_ns: Option<u64>,
     changes: Vec<Change>,
 }
 
@@ -70,6 +74,7 @@ impl Judge {
     /// socket that became ripe since the last time.
     pub fn evaluate(&mut self, table: &mut Table, now_ns: u64) -> Vec<Change> {
         self.turn += 1;
+        self.judged_ns = Some(now_ns);
         survey::ripen(table, &self.policy, now_ns);
         let survey = Survey::of(table);
         self.judge_leaks(table, now_ns);
