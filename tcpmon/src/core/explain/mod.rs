@@ -205,6 +205,11 @@ pub struct VerdictPage {
     pub actions: &'static [Action],
 }
 
+/// What holds for every command of the book.
+pub const ABOUT_COMMANDS: &str = "Words in capitals in a command are to be replaced. A command without a \
+    risk only looks. ss, nstat, sockstat and nearly all sysctls are those of one network namespace: for a \
+    container put `nsenter -t PID -n` in front.";
+
 /// The page of a state; request sockets are on that of SYN_RECV.
 #[must_use]
 pub const fn state(state: State) -> &'static StatePage {

@@ -339,7 +339,7 @@ pub(super) static PAGES: &[VerdictPage] = &[
                         "Slow clients lose the end of what they were being sent.",
                     ),
                     change(
-                        "ss -K state fin-wait-1 dst PEER",
+                        "ss -tK state fin-wait-1 dst PEER",
                         "The unsent data are lost; the peer gets a RST. Needs CONFIG_INET_DIAG_DESTROY.",
                     ),
                 ],
@@ -440,8 +440,8 @@ pub(super) static PAGES: &[VerdictPage] = &[
             in FIN_WAIT1, LAST_ACK and CLOSING.",
         linux: "Above net.ipv4.tcp_max_orphans a close() resets instead of closing, the log says: too many \
             orphaned sockets, and TCPAbortOnMemory rises. When an orphan's timer runs, it may count double \
-            or fourfold, so it can be ended from a quarter of the limit on. The count is for the whole \
-            machine; minisocks are not in it.",
+            or fourfold, so it can be ended from a quarter of the limit on. Count and limit are the \
+            whole machine's, and only its first namespace has the sysctl. Minisocks do not count.",
         kernel_files: &[
             "net/ipv4/tcp.c (tcp_check_oom, __tcp_close)",
             "net/ipv4/tcp_timer.c (tcp_out_of_resources)",
@@ -510,7 +510,7 @@ pub(super) static PAGES: &[VerdictPage] = &[
                 commands: &[
                     look("tcpdump -ni any 'host PEER and tcp port PORT'"),
                     change(
-                        "ss -K dst PEER dport = :PORT",
+                        "ss -tK dst PEER dport = :PORT",
                         "Every connection there ends with ECONNABORTED. Needs CONFIG_INET_DIAG_DESTROY.",
                     ),
                 ],

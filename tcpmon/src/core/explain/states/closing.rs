@@ -299,7 +299,7 @@ pub(super) static CLOSE_WAIT: StatePage = StatePage {
             commands: &[
                 look("tcpmon ls 'state close-wait' --output json > close-wait.json"),
                 change(
-                    "ss -K state close-wait dst PEER",
+                    "ss -tK state close-wait dst PEER",
                     "Ends the connections but not the leak: the descriptors stay open. The program gets \
                      ECONNABORTED. Needs CONFIG_INET_DIAG_DESTROY.",
                 ),

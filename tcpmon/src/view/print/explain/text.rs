@@ -7,7 +7,7 @@ use textwrap::Options;
 
 use super::Look;
 use super::article::{Article, Block, contents};
-use crate::core::explain::{Topic, edges};
+use crate::core::explain::{ABOUT_COMMANDS, Topic, edges};
 use crate::view::diagram::{self, Layout};
 
 /// Longer lines are hard to read.
@@ -49,11 +49,12 @@ pub(super) fn overview(out: &mut dyn io::Write, look: Look) -> io::Result<()> {
     }
     writeln!(page.out)?;
     page.wrapped(
-        "Ask for any of them: tcpmon explain close-wait, tcpmon explain 'FIN_WAIT2 -> TIME_WAIT', \
+        "Ask for any of them: tcpmon explain close-wait, tcpmon explain fin-wait-2,time-wait, \
          tcpmon explain close_wait_leak, tcpmon explain 'ending time_wait'.",
         "",
         "",
-    )
+    )?;
+    page.wrapped(ABOUT_COMMANDS, "", "")
 }
 
 struct Page<'a> {
