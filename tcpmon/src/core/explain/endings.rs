@@ -64,7 +64,8 @@ static TIME_WAIT: EndingPage = of(
 static ORPHAN_FIN_WAIT2: EndingPage = of(
     Ending::OrphanFinWait2,
     "We closed first and the peer acknowledged it, but has not closed yet. The kernel keeps a FIN_WAIT2 \
-        minisock for net.ipv4.tcp_fin_timeout. The first half of every normal close of ours.",
+        minisock for net.ipv4.tcp_fin_timeout. The first half of a normal close of ours, unless the peer's \
+        FIN came with its ACK.",
     "FIN_WAIT2 -> CLOSE of an orphan with sk_err 0, SOCK_DONE clear and nothing unacknowledged.",
     &[Action {
         who: Who::Peer,

@@ -78,13 +78,13 @@ pub(super) static FIN_WAIT2: StatePage = StatePage {
     ],
     variants: &[
         Variant {
-            name: "The orphan: a FIN_WAIT2 minisock",
+            name: "The orphan, a FIN_WAIT2 minisock",
             text: "No process, no inode, about 250 bytes. In ss it has `timer:(timewait,...)`. It is \
                 counted in `tw` of /proc/net/sockstat and against net.ipv4.tcp_max_tw_buckets. Its port \
                 is never reused by connect() while it lives.",
         },
         Variant {
-            name: "tcp_fin_timeout above 60",
+            name: "A tcp_fin_timeout above 60",
             text: "The full socket stays for the time beyond 60 s, then becomes a minisock for as long \
                 again: tcp_fin_timeout=62 is 2 s and 2 s.",
         },

@@ -2,8 +2,9 @@
 
 use tcpmon_common::State;
 
+use crate::core::ending::Ending;
 use crate::core::explain::{
-    Action, Command, EdgePage, EndingPage, StatePage, Topic, VerdictPage, origin_sentence,
+    self, Action, Command, EdgePage, EndingPage, StatePage, Topic, VerdictPage, origin_sentence,
 };
 use crate::core::fsm::Edge;
 
@@ -32,6 +33,8 @@ pub(super) enum Block {
     Command(Command),
     /// One line, as it is.
     Line(String),
+    /// An edge and what it means.
+    Way(String, &'static str),
 }
 
 impl Article {
@@ -164,11 +167,9 @@ fn what_to_do(actions: &'static [Action]) -> Part {
 }
 
 fn ways(edges: impl Iterator<Item = &'static Edge>) -> Vec<Block> {
-    let line = |edge: &Edge| {
-        let name = crate::core::explain::edge_name(edge.from, edge.to);
-        format!("{name:26} {}", edge.kind.name())
-    };
-    edges.map(|edge| Block::Line(line(edge))).collect()
+    edges
+        .map(|edge| Block::Way(explain::edge_name(edge.from, edge.to), edge.kind.name()))
+        .collect()
 }
 
 /// `Wait begins. In RFC 9293. Linux does it in silence: …`
@@ -190,9 +191,9 @@ pub(super) fn first_sentence(text: &str) -> &str {
 
 /// One line for each topic that is not an edge, grouped by kind.
 pub(super) fn contents() -> [(&'static str, Vec<(String, &'static str)>); 3] {
-    let states = State::RFC.into_iter().map(crate::core::explain::state);
-    let endings = crate::core::ending::Ending::ALL.into_iter();
-    let verdicts = crate::core::explain::verdicts().iter();
+    let states = State::RFC.into_iter().map(explain::state);
+    let endings = Ending::ALL.into_iter();
+    let verdicts = explain::verdicts().iter();
     [
         (
             "States",

@@ -76,10 +76,8 @@ fn block(out: &mut dyn io::Write, block: &Block) -> io::Result<()> {
         Block::Named(name, text) => {
             item(out, &format!("{}: {}", capital(name), escaped(text)), "- ")
         }
-        Block::Line(line) => {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            writeln!(out, "- `{}`", words.join(" "))
-        }
+        Block::Line(line) => writeln!(out, "- `{line}`"),
+        Block::Way(edge, meaning) => writeln!(out, "- `{edge}`: {meaning}"),
         // Not wrapped: it is to be copied.
         Block::Command(command) => {
             writeln!(out, "  - `{}`", command.run)?;

@@ -82,6 +82,7 @@ impl Page<'_> {
                 self.wrapped(&format!("{}: {text}", capital(name)), "  ", "  ")
             }
             Block::Line(line) => writeln!(self.out, "    {line}"),
+            Block::Way(edge, meaning) => writeln!(self.out, "    {edge:26} {meaning}"),
             Block::Command(command) => {
                 let style = self.style(COMMAND);
                 // Never wrapped: it is to be copied.
