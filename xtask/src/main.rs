@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod apt;
 mod bench;
+mod docs;
 mod ebpf_toolchain;
 mod load;
 mod run;
@@ -36,6 +37,7 @@ enum Command {
     Test(test::Args),
     Tidy(tidy::Args),
     Bench(bench::Args),
+    Docs(docs::Args),
     Load(load::Args),
     Vm(vm::Args),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Docs(args) => docs::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Vm(args) => vm::run(&args),
     };

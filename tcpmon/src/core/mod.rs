@@ -5,6 +5,7 @@
 
 pub mod cgroup;
 pub mod ending;
+pub mod explain;
 pub mod facts;
 pub mod filter;
 pub mod fsm;
