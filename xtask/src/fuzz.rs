@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+mod coverage;
+
 use crate::sh::{Sh, in_path, repository, sh, target_dir};
 
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 /// One input may take so many seconds; the largest takes milliseconds.
 const TIMEOUT_SECONDS: u32 = 10;
+/// Files a corpus has at most; `tcpmon/src/fuzzing/tests.rs` has the same limit.
+const MAX_FILES: usize = 60;
 
 /// Give made-up bytes to the decoders, and say which makes one panic
 #[derive(clap::Args)]
@@ -133,11 +137,26 @@ fn minimise(target: &str, places: &Places) -> Result<()> {
         fs::rename(&file, places.found.join(name))
             .with_context(|| format!("cannot move {} away", file.display()))?;
     }
+    // libFuzzer takes as many as reach everything; what it writes down says which reach the most.
+    let merged = tempfile::tempdir().context("cannot make a directory")?;
+    let control = merged.path().join("control");
+    let out = merged.path().join("out");
+    fs::create_dir(&out).with_context(|| format!("cannot make {}", out.display()))?;
     cargo_fuzz(target)
-        .args([&places.committed, &places.found])
-        .args(["--", "-merge=1", "-use_counters=0"])
+        .args([&out, &places.committed, &places.found])
+        .args(["--", "-set_cover_merge=1", "-use_counters=0"])
+        .args([format!("-merge_control_file={}", control.display())])
         .args([format!("-artifact_prefix={}", places.artifacts)])
-        .run()
+        .run()?;
+    let text = fs::read_to_string(&control)
+        .with_context(|| format!("cannot read {}", control.display()))?;
+    let kept = files(&places.committed)?;
+    for file in coverage::choose(&coverage::read(&text)?, &kept, MAX_FILES) {
+        let name = file.file_name().context("a file without a name")?;
+        fs::copy(&file, places.committed.join(name))
+            .with_context(|| format!("cannot copy {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// `cargo fuzz run TARGET`. Sanitisers are unstable options: on a stable compiler the variable lets
