@@ -24,8 +24,8 @@ pub(crate) struct Args {
     /// How long each target runs
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// Put what reaches new code into the committed corpus, as few files as do; with `--seconds 0`
-    /// of earlier runs only
+    /// Put the inputs that reach the most code into the committed corpus; with `--seconds 0` only
+    /// those of earlier runs
     #[arg(long)]
     minimise: bool,
 }
@@ -169,6 +169,8 @@ fn cargo_fuzz(target: &str) -> Sh {
         .dir(&repository())
         .env("RUSTC_BOOTSTRAP", "1")
         .env("TCPMON_BPF_OBJECT", "none")
+        // A backtrace of every error, most inputs being one, takes most of the time.
+        .env("RUST_LIB_BACKTRACE", "0")
 }
 
 fn is_hash(name: &str) -> bool {

@@ -46,14 +46,15 @@ pub(super) fn read(control: &str) -> Result<Vec<Input>> {
 /// The inputs that reach the most beyond what `kept` reach, so few that there are at most `limit`
 /// with them.
 pub(super) fn choose(inputs: &[Input], kept: &[PathBuf], limit: usize) -> Vec<PathBuf> {
-    let (kept, mut rest): (Vec<&Input>, Vec<&Input>) =
+    let (known, mut rest): (Vec<&Input>, Vec<&Input>) =
         inputs.iter().partition(|input| kept.contains(&input.path));
-    let mut reached: HashSet<u32> = kept
+    let mut reached: HashSet<u32> = known
         .iter()
         .flat_map(|input| &input.places)
         .copied()
         .collect();
     let mut chosen = Vec::new();
+    // All of `kept`: libFuzzer leaves empty files out.
     while kept.len() + chosen.len() < limit {
         let news = |input: &Input| input.places.difference(&reached).count();
         let best = rest.iter().enumerate().map(|(at, input)| (news(input), at));
