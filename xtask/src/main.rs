@@ -13,6 +13,7 @@ mod apt;
 mod bench;
 mod docs;
 mod ebpf_toolchain;
+mod fuzz;
 mod load;
 mod run;
 mod setup;
@@ -38,6 +39,7 @@ enum Command {
     Tidy(tidy::Args),
     Bench(bench::Args),
     Docs(docs::Args),
+    Fuzz(fuzz::Args),
     Load(load::Args),
     Vm(vm::Args),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Docs(args) => docs::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Vm(args) => vm::run(&args),
     };

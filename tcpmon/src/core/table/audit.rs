@@ -177,7 +177,7 @@ impl Table {
         if row.kind == Kind::Minisock {
             let socket = self.slots.get_mut(id);
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
-            if !is_lower_bound && entered_ns > socket.entered_ns + RENEWED_NS {
+            if !is_lower_bound && entered_ns > socket.entered_ns.saturating_add(RENEWED_NS) {
                 self.slots.enter(id, State::TimeWait, entered_ns);
                 self.shift(id);
             }
