@@ -3,23 +3,7 @@
 use super::*;
 use crate::core::filter::Filter;
 use crate::core::fsm::EDGES;
-
-/// The names the judging core and its metrics use.
-const VERDICT_NAMES: [&str; 13] = [
-    "close_wait_leak",
-    "accept_stuck",
-    "port_exhaustion",
-    "time_wait_overflow",
-    "accept_queue_overflow",
-    "syn_flood",
-    "syn_sent_stuck",
-    "fin_wait1_stuck",
-    "fin_wait2_stuck",
-    "closing_stuck",
-    "last_ack_stuck",
-    "orphans_near_limit",
-    "half_dead",
-];
+use crate::core::verdict::Kind;
 
 /// Every text of a page, and the commands in it.
 fn texts(topic: Topic) -> (Vec<&'static str>, Vec<Command>) {
@@ -87,7 +71,7 @@ fn every_thing_has_its_page_and_every_page_its_thing() {
         );
     }
     let names: Vec<&str> = verdicts().iter().map(|page| page.name).collect();
-    assert_eq!(names, VERDICT_NAMES);
+    assert_eq!(names, Kind::ALL.map(Kind::name));
 }
 
 #[test]
