@@ -3,7 +3,7 @@
 //! Load and attach, prove, start the sweeper, give up every privilege, and only then start the
 //! runtime and talk to anybody.
 
-use std::sync::mpsc as thread_channel;
+use std::sync::{Arc, mpsc as thread_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
@@ -66,9 +66,7 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     chosen.push(kept);
 
     let (mailbox, letters) = Mailbox::new();
-    let (settings, settings_receiver) = watch::channel(Settings {
-        audit_interval: config.audit_interval,
-    });
+    let (settings, settings_receiver) = watch::channel(settings(config));
     let host = Host {
         name: host_name(),
         kernel: kernel_release(),
@@ -91,6 +89,15 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
         sweeper,
         chosen: chosen.join(", "),
     })
+}
+
+/// What of the configuration can change while the agent runs.
+#[must_use]
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        audit_interval: config.audit_interval,
+        policy: Arc::new(config.policy.clone()),
+    }
 }
 
 impl Prepared {

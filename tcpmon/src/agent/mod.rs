@@ -8,6 +8,7 @@ mod schedule;
 mod watchers;
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::mpsc as thread_channel;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
 use crate::core::table::Table;
+use crate::core::verdict::Policy;
 use crate::mailbox::Letter;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
@@ -38,10 +40,12 @@ const DISORDER_NS: u64 = 1_000_000;
 const EXPIRE_BUDGET: usize = 100_000;
 
 /// What can be changed while the agent runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Interval between full audits.
     pub audit_interval: Duration,
+    /// What is judged, and how.
+    pub policy: Arc<Policy>,
 }
 
 /// What the agent is made of.
@@ -127,7 +131,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
             Some(letter) = letters.recv() => agent.answer(letter),
             Some(report) = reports.recv() => agent.take(report),
             Ok(()) = settings.changed() => {
-                let settings = *settings.borrow_and_update();
+                let settings = settings.borrow_and_update().clone();
                 agent.schedule.set_audit_interval(nanoseconds(settings.audit_interval));
             }
             _ = second.tick() => {

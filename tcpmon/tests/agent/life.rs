@@ -103,7 +103,10 @@ fn sighup_takes_over_a_good_file_and_leaves_the_old_settings_for_a_bad_one() {
 
         write("[log]\nlevel = \"debug\"\n[audit]\ninterval = \"1s\"\n[ring]\nsize = \"16KiB\"\n");
         agent.signal(Signal::SIGHUP);
-        agent.logged("configuration reloaded");
+        let line = agent.logged("configuration reloaded");
+        for change in ["log.level", "audit.interval"] {
+            assert!(line.contains(change), "{line}");
+        }
         agent.logged("ring.size changes at the next start only");
         assert!(is_chatty(&agent));
         let mut last = audits(&agent);
@@ -122,6 +125,41 @@ fn sighup_takes_over_a_good_file_and_leaves_the_old_settings_for_a_bad_one() {
         assert!(line.contains("tcpmon.toml:2:12: "), "{line}");
         assert_eq!(agent.http().get("/-/ready").status, 200);
         assert!(!agent.client(&["ls"]).succeeded().is_empty());
+    });
+}
+
+#[test]
+fn sighup_takes_over_how_verdicts_are_found_and_says_what_has_changed() {
+    in_namespace(|_| {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("tcpmon.toml");
+        let write = |text: &str| fs::write(&path, text).expect("written");
+        write("");
+        let agent = Agent::start(&["--config", path.to_str().expect("UTF-8")]);
+
+        write(
+            "[verdicts.close_wait]\nleak = 7\n[[verdicts.override]]\nprocess = \"nginx\"\n\
+             close_wait.leak = 9\n",
+        );
+        agent.signal(Signal::SIGHUP);
+        let line = agent.logged("configuration reloaded");
+        let changes = "verdicts.close_wait.leak 5 -> 7, verdicts.override no rule -> 1 rule";
+        assert!(line.contains(changes), "{line}");
+
+        write("[verdicts.close_wait]\nleak = 8\nage = \"3m\"\n");
+        agent.signal(Signal::SIGHUP);
+        let line = agent.logged("the old configuration stays");
+        let reason = "tcpmon.toml:3:7: verdicts.close_wait.age is \\\"3m\\\": it must be not above";
+        assert!(
+            line.contains("level=error") && line.contains(reason),
+            "{line}"
+        );
+
+        // The next is compared with what is in effect: the 8 was never.
+        write("[verdicts.close_wait]\nleak = 6\n");
+        agent.signal(Signal::SIGHUP);
+        let line = agent.logged("verdicts.override 1 rule -> no rule");
+        assert!(line.contains("verdicts.close_wait.leak 7 -> 6"), "{line}");
     });
 }
 
