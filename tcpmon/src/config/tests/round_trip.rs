@@ -125,13 +125,7 @@ fn each_value_shown_has_its_source() {
 fn the_example_has_every_key_and_says_nothing_itself() {
     let text = example();
     assert_eq!(parsed(&text), Config::default());
-    // Keys have no space behind the mark, comments have one.
-    let lines = text.lines().map(|line| match line.strip_prefix('#') {
-        Some(key) if !key.starts_with(' ') => key,
-        _ => line,
-    });
-    let set: Vec<&str> = lines.collect();
-    let mut config = parsed(&set.join("\n"));
+    let mut config = parsed(&uncommented());
     assert_eq!(config.policy.special.len(), 1);
     assert_eq!(config.policy.ignore.len(), 1);
     config.policy.special.clear();
@@ -144,4 +138,39 @@ fn the_example_has_every_key_and_says_nothing_itself() {
         }
     }
     assert!(text.lines().all(|line| line.chars().count() <= 120));
+}
+
+/// The example with no key commented out: they have no space behind the mark, comments have one.
+fn uncommented() -> String {
+    let text = example();
+    let lines = text.lines().map(|line| match line.strip_prefix('#') {
+        Some(key) if !key.starts_with(' ') => key,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Where something is put, for how many characters.
+fn edit() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
+    let put = "[a-z0-9_.=\"\\[\\]{}#, \n-]{0,12}";
+    (any::<prop::sample::Index>(), 0..40_usize, put)
+}
+
+proptest! {
+    /// Somebody edits the file: it is the configuration it shows, or it is refused at a place in it.
+    #[test]
+    fn an_edited_file_is_read_or_refused(
+        edits in prop::collection::vec(edit(), 1..4),
+    ) {
+        let lines = uncommented();
+        let lines = lines.lines().filter(|line| !line.starts_with('#'));
+        let mut text: Vec<char> = lines.collect::<Vec<_>>().join("\n").chars().collect();
+        for (place, length, put) in edits {
+            let start = place.index(text.len() + 1);
+            let end = (start + length).min(text.len());
+            text.splice(start..end, put.chars());
+        }
+        let text: String = text.into_iter().collect();
+        fuzz::config(text.as_bytes());
+    }
 }
