@@ -17,6 +17,7 @@ use crate::failure::{Failure, first_line};
 use crate::mailbox::Mailbox;
 use crate::privilege;
 use crate::source::bpf::{self, Stream, canary, holders::Holders};
+use crate::source::netns;
 use crate::source::procfs::{ProcRoot, limits};
 use crate::source::sweep::{Job, Report, Sweeper};
 
@@ -72,6 +73,7 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     let host = Host {
         name: host_name(),
         kernel: kernel_release(),
+        netns: netns::own_inode(),
         limits,
     };
     let parts = Parts {

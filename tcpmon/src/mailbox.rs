@@ -6,7 +6,9 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::filter::Filter;
-use crate::core::query::{Endings, EventRow, Namespaces, Sockets, SocketsQuestion, Summary};
+use crate::core::query::{
+    Endings, EventRow, Namespaces, Sockets, SocketsQuestion, Summary, Verdicts,
+};
 use crate::core::snapshot::Snapshot;
 
 /// Letters waiting at most: askers wait for a place, the owner never does.
@@ -24,6 +26,8 @@ pub enum Letter {
     Endings(oneshot::Sender<Endings>),
     /// The network namespaces.
     Namespaces(oneshot::Sender<Namespaces>),
+    /// What is wrong.
+    Verdicts(oneshot::Sender<Verdicts>),
     /// What `/metrics` is made of.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
@@ -91,6 +95,15 @@ impl Mailbox {
     /// The agent is stopping.
     pub async fn namespaces(&self) -> Result<Namespaces, Stopped> {
         self.ask(Letter::Namespaces).await
+    }
+
+    /// What is wrong.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn verdicts(&self) -> Result<Verdicts, Stopped> {
+        self.ask(Letter::Verdicts).await
     }
 
     /// What `/metrics` is made of.

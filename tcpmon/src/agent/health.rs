@@ -6,7 +6,7 @@ use tcpmon_common::{Counters, State};
 
 use super::Agent;
 use crate::clock;
-use crate::core::query::{Endings, Health, Namespaces, SCHEMA, StateSummary, Summary};
+use crate::core::query::{Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts};
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
 use crate::core::table::Drift;
 use crate::source::bpf::Stream;
@@ -19,6 +19,8 @@ pub struct Host {
     pub name: String,
     /// Kernel release.
     pub kernel: String,
+    /// Inode of the network namespace the agent runs in.
+    pub netns: Option<u32>,
     /// What limits the view, one sentence each.
     pub limits: Vec<String>,
 }
@@ -119,6 +121,10 @@ impl Agent {
         }
     }
 
+    pub(super) fn verdicts(&self) -> Verdicts {
+        self.court.report(&self.table, clock::boottime_ns())
+    }
+
     pub(super) fn namespaces(&self) -> Namespaces {
         Namespaces {
             schema: SCHEMA,
@@ -170,6 +176,8 @@ impl Agent {
             program: self.stream.as_ref().map(|_| self.losses.program),
             process: own::read(&ProcRoot::default()).ok(),
             watch_dropped: self.watchers.dropped(),
+            verdicts: self.court.counts(),
+            judging_ns: self.court.cost_ns(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits for anything but the `select!`; what takes long is on the sweeper's thread.
 
+mod court;
 mod health;
 mod rates;
 mod schedule;
@@ -18,9 +19,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
 use crate::core::table::Table;
+use crate::core::verdict::{Judge, Policy};
 use crate::mailbox::Letter;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
+use court::Court;
 pub use health::Host;
 use health::Losses;
 use rates::Rates;
@@ -83,6 +86,7 @@ pub struct Agent {
     audit_ended_ns: Option<u64>,
     sweep_problems: Vec<String>,
     host: Host,
+    court: Court,
     started_ns: u64,
 }
 
@@ -191,6 +195,7 @@ impl Agent {
             audits: crate::core::snapshot::Audits::default(),
             audit_ended_ns: None,
             sweep_problems: Vec::new(),
+            court: Court::new(Judge::new(Policy::default()), host.netns),
             host,
             started_ns: clock::boottime_ns(),
         }
@@ -251,6 +256,9 @@ impl Agent {
         }
         let entered = self.table.totals().entered;
         self.rates.sample(now_ns, events, entered);
+        if self.audits.count > 0 {
+            self.court.sit(&mut self.table, now_ns);
+        }
         self.send_out(now_ns);
     }
 
@@ -385,6 +393,7 @@ impl Agent {
             }
             Letter::Endings(answer) => drop(answer.send(self.endings())),
             Letter::Namespaces(answer) => drop(answer.send(self.namespaces())),
+            Letter::Verdicts(answer) => drop(answer.send(self.verdicts())),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),

@@ -18,6 +18,14 @@ pub const NAMED: [&str; 2] = ["/run/netns", "/var/run/netns"];
 /// The namespace of the calling thread, whatever `/proc` is searched.
 const CURRENT: &str = "/proc/thread-self/ns/net";
 
+/// Inode of the namespace this thread is in; `None` where `/proc` does not tell.
+#[must_use]
+pub fn own_inode() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::metadata(CURRENT).ok()?;
+    u32::try_from(file.ino()).ok()
+}
+
 /// A network namespace and a way to open it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovered {

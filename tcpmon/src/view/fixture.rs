@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use tcpmon_common::State;
 
 use crate::core::query::{
-    EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, OwnerSource, Role, SCHEMA,
-    SocketRow, Sockets, StateSummary, Summary,
+    Actor, Confidence, EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, NextStep,
+    OwnerSource, PastVerdict, Role, SCHEMA, SocketRow, Sockets, StateSummary, Summary, VerdictRow,
+    Verdicts,
 };
+use crate::core::verdict::{Kind, Severity};
 
 /// A process name that tries everything: clear the screen, reorder, ring, break the line.
 pub(crate) const HOSTILE: &str = "\x1b[2J\u{202e}\u{9b}1m\x07\r\n";
@@ -217,6 +219,60 @@ pub(crate) fn namespaces() -> Namespaces {
             sockets: 12,
             minisocks: 4,
             kernel: [("listen_drops".to_owned(), 2)].into(),
+        }],
+    }
+}
+
+/// A leak of a process that calls itself something hostile, and one that is over.
+pub(crate) fn verdicts() -> Verdicts {
+    let numbers = [
+        ("lingering_sockets", 50.0),
+        ("growth_per_second", 0.2),
+        ("oldest_age_seconds", 250.5),
+    ];
+    Verdicts {
+        schema: SCHEMA,
+        judged_age_seconds: Some(0.4),
+        verdicts: vec![VerdictRow {
+            verdict: Kind::CloseWaitLeak,
+            severity: Severity::Critical,
+            what: format!(
+                "pay{HOSTILE}ments[1234] has not closed 50 connections on port 8080 whose peer hung \
+                 up, the oldest ≥4m10s ago; 12 a minute more; 974 of 1,024 files open, none left in 4m"
+            ),
+            since_seconds: 130.0,
+            pid: Some(1234),
+            process: Some(format!("pay{HOSTILE}ments")),
+            executable: Some("/usr/bin/payments".into()),
+            user: Some("www-data".into()),
+            unit: Some("payments.service".into()),
+            container: Some("0123456789abcdef".repeat(4)),
+            netns: Some(4_026_531_840),
+            netns_name: Some("blue".into()),
+            service_port: Some(8080),
+            source_address: None,
+            destination_address: None,
+            destination_port: None,
+            evidence: numbers.map(|(name, value)| (name.to_owned(), value)).into(),
+            sockets: vec![known(), unknown()],
+            fix_by: Actor::Process,
+            fix: "the handler returns without close()".into(),
+            next: vec![NextStep {
+                command: "ls -l /proc/1234/fd/17".into(),
+                why: "the oldest of them".into(),
+            }],
+            confidence: Confidence::High,
+            unknown: vec!["nothing that matters".into()],
+        }],
+        past: vec![PastVerdict {
+            verdict: Kind::PortExhaustion,
+            worst: Severity::Warning,
+            lasted_seconds: 90.0,
+            ended_age_seconds: 3700.0,
+            pid: None,
+            process: None,
+            netns: Some(4_026_531_840),
+            place: "10.0.0.5:5432".into(),
         }],
     }
 }

@@ -13,6 +13,7 @@ const SOCKETS: &str = "/v1/sockets";
 const EVENTS: &str = "/v1/events";
 const ENDINGS: &str = "/v1/endings";
 const NAMESPACES: &str = "/v1/namespaces";
+const VERDICTS: &str = "/v1/verdicts";
 
 const FILTER: &str = "filter";
 const SORT: &str = "sort";
@@ -31,6 +32,8 @@ pub enum Question {
     Endings,
     /// The network namespaces.
     Namespaces,
+    /// What is wrong.
+    Verdicts,
 }
 
 impl Question {
@@ -41,6 +44,7 @@ impl Question {
             Self::Summary => SUMMARY.to_owned(),
             Self::Endings => ENDINGS.to_owned(),
             Self::Namespaces => NAMESPACES.to_owned(),
+            Self::Verdicts => VERDICTS.to_owned(),
             Self::Sockets(question) => {
                 let mut target = Target::new(SOCKETS);
                 target.filter(&question.filter);
@@ -68,7 +72,7 @@ impl Question {
     /// an ignored filter would show everything.
     pub fn parse(path: &str, query: Option<&str>) -> Result<Self, BadQuestion> {
         let known: &[&'static str] = match path {
-            SUMMARY | ENDINGS | NAMESPACES => &[],
+            SUMMARY | ENDINGS | NAMESPACES | VERDICTS => &[],
             SOCKETS => &[FILTER, SORT, LIMIT],
             EVENTS => &[FILTER],
             _ => return Err(BadQuestion::NoSuchPath),
@@ -83,6 +87,7 @@ impl Question {
             EVENTS => Self::Events(parameters.filter()?),
             ENDINGS => Self::Endings,
             NAMESPACES => Self::Namespaces,
+            VERDICTS => Self::Verdicts,
             _ => Self::Summary,
         })
     }
@@ -104,8 +109,8 @@ impl fmt::Display for BadQuestion {
         match self {
             Self::NoSuchPath => write!(
                 f,
-                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {EVENTS}, {ENDINGS} or \
-                 {NAMESPACES}"
+                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {VERDICTS}, {EVENTS}, \
+                 {ENDINGS} or {NAMESPACES}"
             ),
             Self::Query(message) => f.write_str(message),
             Self::Filter(error) => error.fmt(f),
@@ -303,8 +308,8 @@ mod tests {
         for (target, expected) in [
             (
                 "/",
-                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/events, /v1/endings or \
-             /v1/namespaces",
+                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/verdicts, \
+             /v1/events, /v1/endings or /v1/namespaces",
             ),
             (
                 "/v1/summary?filter=",

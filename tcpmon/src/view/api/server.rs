@@ -43,6 +43,7 @@ async fn ask(mailbox: &Mailbox, question: Question) -> Result<Response, Stopped>
         Question::Summary => Json(mailbox.summary().await?).into_response(),
         Question::Endings => Json(mailbox.endings().await?).into_response(),
         Question::Namespaces => Json(mailbox.namespaces().await?).into_response(),
+        Question::Verdicts => Json(mailbox.verdicts().await?).into_response(),
         Question::Sockets(question) => {
             let sockets = mailbox.sockets(question).await?;
             streamed(JSON, Body::from_stream(body::sockets(sockets)))

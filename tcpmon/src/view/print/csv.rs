@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::core::query::{EventRow, SocketRow, StateSummary};
+use crate::core::query::{EventRow, SocketRow, StateSummary, VerdictRow};
 use crate::view::column::{owner_name, role_name};
 use crate::view::format::sanitise;
 
@@ -85,6 +85,38 @@ pub(super) fn states(out: &mut dyn io::Write, rows: &[StateSummary]) -> io::Resu
     line(out, names(&STATE))?;
     rows.iter()
         .try_for_each(|row| line(out, values(&STATE, row)))
+}
+
+const VERDICT: [Field<VerdictRow>; 18] = [
+    ("verdict", |row| row.verdict.name().to_owned()),
+    ("severity", |row| row.severity.name().to_owned()),
+    ("since_seconds", |row| decimal(Some(row.since_seconds))),
+    ("pid", |row| optional(row.pid)),
+    ("process", |row| text(row.process.as_deref())),
+    ("executable", |row| text(row.executable.as_deref())),
+    ("user", |row| text(row.user.as_deref())),
+    ("unit", |row| text(row.unit.as_deref())),
+    ("container", |row| text(row.container.as_deref())),
+    ("netns", |row| optional(row.netns)),
+    ("netns_name", |row| text(row.netns_name.as_deref())),
+    ("service_port", |row| optional(row.service_port)),
+    ("source_address", |row| text(row.source_address.as_deref())),
+    ("destination_address", |row| {
+        text(row.destination_address.as_deref())
+    }),
+    ("destination_port", |row| optional(row.destination_port)),
+    ("what", |row| sanitise(&row.what)),
+    ("fix", |row| sanitise(&row.fix)),
+    ("next", |row| {
+        text(row.next.first().map(|step| step.command.as_str()))
+    }),
+];
+
+/// Prints the header and a line per verdict.
+pub(super) fn verdicts(out: &mut dyn io::Write, rows: &[VerdictRow]) -> io::Result<()> {
+    line(out, names(&VERDICT))?;
+    rows.iter()
+        .try_for_each(|row| line(out, values(&VERDICT, row)))
 }
 
 /// Prints the header of events.
