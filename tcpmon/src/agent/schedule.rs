@@ -14,6 +14,7 @@ const MINISOCKS_NS: u64 = SECOND_NS;
 const HOLDERS_NS: u64 = SECOND_NS;
 const CGROUPS_NS: u64 = 2 * SECOND_NS;
 const QUEUES_NS: u64 = SECOND_NS;
+const PROCESSES_NS: u64 = SECOND_NS;
 
 /// One kind of sweep.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +48,8 @@ pub(super) struct Wishes {
     pub(super) holders: bool,
     /// There are control groups without a name.
     pub(super) cgroups: bool,
+    /// There are processes nobody has looked at, or not for long.
+    pub(super) processes: bool,
 }
 
 /// The sweeper's diary.
@@ -60,6 +63,7 @@ pub(super) struct Schedule {
     holders: Pace,
     cgroups: Pace,
     queues: Pace,
+    processes: Pace,
 }
 
 /// A kind of sweep.
@@ -73,8 +77,10 @@ pub(super) enum Kind {
     Holders,
     /// Names of control groups.
     Cgroups,
-    /// Accept queues, and the kernel's counters per namespace.
+    /// Accept queues, and the kernel's counters and limits per namespace.
     Queues,
+    /// Who the processes are.
+    Processes,
 }
 
 impl Schedule {
@@ -90,6 +96,7 @@ impl Schedule {
             holders: Pace::default(),
             cgroups: Pace::default(),
             queues: Pace::default(),
+            processes: Pace::default(),
         }
     }
 
@@ -125,6 +132,8 @@ impl Schedule {
             Some(Kind::Cgroups)
         } else if self.queues.is_due(QUEUES_NS, COST_SHARE, now_ns) {
             Some(Kind::Queues)
+        } else if wishes.processes && self.processes.is_due(PROCESSES_NS, COST_SHARE, now_ns) {
+            Some(Kind::Processes)
         } else {
             None
         }
@@ -144,6 +153,7 @@ impl Schedule {
             Kind::Holders => self.holders.ended(now_ns, cost_ns),
             Kind::Cgroups => self.cgroups.ended(now_ns, cost_ns),
             Kind::Queues => self.queues.ended(now_ns, cost_ns),
+            Kind::Processes => self.processes.ended(now_ns, cost_ns),
         }
     }
 }
@@ -156,12 +166,19 @@ mod tests {
         minisocks: true,
         holders: true,
         cgroups: true,
+        processes: true,
     };
 
     #[test]
     fn one_sweep_at_a_time_and_the_audit_first() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
-        let order = [Kind::Audit, Kind::Holders, Kind::Cgroups, Kind::Queues];
+        let order = [
+            Kind::Audit,
+            Kind::Holders,
+            Kind::Cgroups,
+            Kind::Queues,
+            Kind::Processes,
+        ];
         for kind in order {
             assert_eq!(schedule.next(ALL, 0), Some(kind));
             assert_eq!(schedule.next(ALL, 0), None, "busy");

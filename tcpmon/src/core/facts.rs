@@ -1,7 +1,15 @@
-//! What the sources bring besides ring records: rows of a sock_diag dump, holders of sockets,
-//! names of control groups.
+//! What the sources bring besides ring records: rows of a sock_diag dump, limits of namespaces and of
+//! the machine, who the processes are.
+
+mod limits;
+mod process;
+
+use std::sync::Arc;
 
 use tcpmon_common::State;
+
+pub use limits::{MachineFact, NamespaceLimits, PortRange};
+pub use process::{CommandLine, Presence, ProcessFact};
 
 use crate::core::tuple::Tuple;
 
@@ -179,6 +187,8 @@ pub struct NamespaceFact {
     pub name: Option<String>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
+    /// Its settings, at most half a minute old; `None` when they were not read.
+    pub limits: Option<Arc<NamespaceLimits>>,
 }
 
 /// Minisocks of a namespace as the table counts them: what a sweep compares the kernel's own count

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::State;
 
+use crate::core::facts::{MachineFact, NamespaceLimits, PortRange};
 use crate::core::query::{
-    EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, OwnerSource, Role, SCHEMA,
-    SocketRow, Sockets, StateSummary, Summary,
+    EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, OwnerSource, ProcessAnswer,
+    ProcessRow, Processes, Role, SCHEMA, SocketRow, Sockets, StateSummary, Summary,
 };
 
 /// A process name that tries everything: clear the screen, reorder, ring, break the line.
@@ -45,6 +46,8 @@ pub(crate) fn unknown() -> SocketRow {
         half_open: None,
         drops: None,
         netns_name: None,
+        holders: None,
+        pod_uid: None,
     }
 }
 
@@ -217,6 +220,61 @@ pub(crate) fn namespaces() -> Namespaces {
             sockets: 12,
             minisocks: 4,
             kernel: [("listen_drops".to_owned(), 2)].into(),
+            limits: Some(NamespaceLimits {
+                local_ports: Some(PortRange {
+                    low: 32_768,
+                    high: 60_999,
+                }),
+                reserved_ports: Some(Vec::new()),
+                tw_reuse: Some(2),
+                ..NamespaceLimits::default()
+            }),
         }],
+        machine: Some(MachineFact {
+            max_orphans: Some(16_384),
+            orphans: Some(7),
+            ..MachineFact::default()
+        }),
+    }
+}
+
+/// A process with a leak, near its limit of open files.
+pub(crate) fn processes() -> Processes {
+    Processes {
+        schema: SCHEMA,
+        sockets_without_process: 3,
+        processes: vec![ProcessRow {
+            pid: 1234,
+            process: "payments".to_owned(),
+            presence: Some("seen".to_owned()),
+            facts_age_seconds: Some(2.5),
+            age_seconds: Some(11_700.25),
+            executable: Some("/opt/payments/bin/payments".to_owned()),
+            executable_deleted: false,
+            uid: Some(1000),
+            user: Some("payments".to_owned()),
+            cgroup: Some("/system.slice/payments.service".to_owned()),
+            unit: Some("payments.service".to_owned()),
+            container: None,
+            pod_uid: None,
+            threads: Some(12),
+            fd_open: Some(1_000),
+            fd_limit: Some(1_024),
+            sockets: 905,
+            states: [("CLOSE_WAIT".to_owned(), 900), ("LISTEN".to_owned(), 5)].into(),
+            oldest_close_wait_age_seconds: Some(10_300.0),
+            oldest_close_wait_is_lower_bound: true,
+        }],
+    }
+}
+
+/// The answer about `pid`, if it is that process.
+pub(crate) fn process(pid: u32) -> ProcessAnswer {
+    let mut processes = processes().processes.into_iter();
+    ProcessAnswer {
+        schema: SCHEMA,
+        process: processes.find(|process| process.pid == pid),
+        command_line: Some(vec!["payments".to_owned(), "--serve".to_owned()]),
+        command_line_truncated: false,
     }
 }

@@ -11,6 +11,7 @@ mod expire;
 mod listeners;
 mod namespaces;
 mod owners;
+mod process_rows;
 mod processes;
 mod queues;
 mod rows;
@@ -37,7 +38,7 @@ use slots::Slots;
 pub use socket::{Details, Owner, SlotId, Socket};
 pub use totals::{Drift, Totals};
 
-use crate::core::facts::{Kind, MinisockCount, NetnsIdentity};
+use crate::core::facts::{Kind, MachineFact, MinisockCount, NetnsIdentity};
 
 /// How long a TIME_WAIT entry lives: `TCP_TIMEWAIT_LEN` of `include/net/tcp.h`.
 pub const TIME_WAIT_NS: u64 = 60_000_000_000;
@@ -54,6 +55,7 @@ pub struct Table {
     processes: Processes,
     cgroups: Cgroups,
     endings: Endings,
+    machine: Option<MachineFact>,
     audit: Option<Audit>,
     audits: u32,
     /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
@@ -85,6 +87,7 @@ impl Table {
             processes: Processes::default(),
             cgroups: Cgroups::default(),
             endings: Endings::default(),
+            machine: None,
             audit: None,
             audits: 0,
             seeded: false,

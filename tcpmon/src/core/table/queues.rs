@@ -6,7 +6,7 @@ use tcpmon_common::State;
 use super::Table;
 use super::namespaces::{Namespace, NetnsId};
 use super::socket::{Details, SlotId};
-use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact};
+use crate::core::facts::{DumpRow, KernelEvent, MachineFact, NamespaceFact, NamespaceLimits};
 use crate::core::query::NamespaceRow;
 
 impl Table {
@@ -38,6 +38,23 @@ impl Table {
         for (total, grown) in self.totals.kernel_events.iter_mut().zip(grown) {
             *total = total.saturating_add(grown.unwrap_or(0));
         }
+    }
+
+    /// The limits of a namespace with sockets; `None` before they were read.
+    #[must_use]
+    pub fn namespace_limits(&self, netns: NetnsId) -> Option<&NamespaceLimits> {
+        self.namespaces.get(netns).limits.as_deref()
+    }
+
+    /// Takes over what was read of the machine.
+    pub fn describe_machine(&mut self, fact: MachineFact) {
+        self.machine = Some(fact);
+    }
+
+    /// What was read of the machine last.
+    #[must_use]
+    pub const fn machine(&self) -> Option<&MachineFact> {
+        self.machine.as_ref()
     }
 
     /// The namespaces with sockets, those with the most first.
@@ -76,5 +93,6 @@ fn namespace_row(namespace: &Namespace) -> NamespaceRow {
         sockets: namespace.sockets,
         minisocks: namespace.minisocks,
         kernel: told.collect(),
+        limits: namespace.limits.as_deref().cloned(),
     }
 }

@@ -187,6 +187,8 @@ impl Table {
             half_open: (socket.state == State::Listen).then(|| self.half_open(id)),
             drops: queue.and_then(|queue| queue.drops),
             netns_name: self.namespaces.get(socket.netns).name.clone(),
+            holders: owner.and_then(|owner| (owner.holders > 1).then_some(owner.holders.into())),
+            pod_uid: identity.and_then(|identity| identity.pod.clone()),
         }
     }
 
@@ -247,6 +249,6 @@ const fn nonzero(number: u64) -> Option<u64> {
 }
 
 /// Nanoseconds as seconds.
-fn seconds(nanoseconds: u64) -> f64 {
+pub(super) fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
