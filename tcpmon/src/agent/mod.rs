@@ -265,6 +265,7 @@ impl Agent {
         let wishes = Wishes {
             minisocks: !minisocks.is_empty(),
             holders: self.table.wants_holders(),
+            holders_again: self.table.processes() > 0,
             cgroups: self.table.wants_cgroups(),
             processes: self.table.wants_processes(now_ns),
         };

@@ -12,6 +12,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 const LONGEST_NS: u64 = 300 * SECOND_NS;
 const MINISOCKS_NS: u64 = SECOND_NS;
 const HOLDERS_NS: u64 = SECOND_NS;
+/// Descriptors are passed on and inherited without a word: holders are looked up anew this often.
+const HOLDERS_AGAIN_NS: u64 = 60 * SECOND_NS;
 const CGROUPS_NS: u64 = 2 * SECOND_NS;
 const QUEUES_NS: u64 = SECOND_NS;
 const PROCESSES_NS: u64 = SECOND_NS;
@@ -46,6 +48,8 @@ pub(super) struct Wishes {
     pub(super) minisocks: bool,
     /// There are sockets without a confirmed holder.
     pub(super) holders: bool,
+    /// There are sockets with a holder, who may be another by now.
+    pub(super) holders_again: bool,
     /// There are control groups without a name.
     pub(super) cgroups: bool,
     /// There are processes nobody has looked at, or not for long.
@@ -124,7 +128,7 @@ impl Schedule {
         let urgent = self.urgent && self.audits.is_due(SECOND_NS, URGENT_COST_SHARE, now_ns);
         if urgent || self.audits.is_due(self.audit_ns, COST_SHARE, now_ns) {
             Some(Kind::Audit)
-        } else if wishes.holders && self.holders.is_due(HOLDERS_NS, COST_SHARE, now_ns) {
+        } else if self.holders_are_due(wishes, now_ns) {
             Some(Kind::Holders)
         } else if wishes.minisocks && self.minisocks.is_due(MINISOCKS_NS, COST_SHARE, now_ns) {
             Some(Kind::Minisocks)
@@ -137,6 +141,11 @@ impl Schedule {
         } else {
             None
         }
+    }
+
+    fn holders_are_due(&self, wishes: Wishes, now_ns: u64) -> bool {
+        let due = |shortest_ns| self.holders.is_due(shortest_ns, COST_SHARE, now_ns);
+        (wishes.holders && due(HOLDERS_NS)) || (wishes.holders_again && due(HOLDERS_AGAIN_NS))
     }
 
     /// A sweep has ended: the sweeper is free.
@@ -165,6 +174,7 @@ mod tests {
     const ALL: Wishes = Wishes {
         minisocks: true,
         holders: true,
+        holders_again: true,
         cgroups: true,
         processes: true,
     };
@@ -200,6 +210,22 @@ mod tests {
         );
         schedule.ended(Kind::Queues, almost_due, 0);
         assert_eq!(schedule.next(Wishes::default(), almost_due), None);
+    }
+
+    #[test]
+    fn known_holders_are_looked_up_again_seldom() {
+        let mut schedule = Schedule::new(900 * SECOND_NS);
+        let known = Wishes {
+            holders_again: true,
+            ..Wishes::default()
+        };
+        for kind in [Kind::Audit, Kind::Holders, Kind::Queues] {
+            assert_eq!(schedule.next(known, 0), Some(kind));
+            schedule.ended(kind, 0, 0);
+        }
+        schedule.queues.ended(59 * SECOND_NS, 0);
+        assert_eq!(schedule.next(known, 60 * SECOND_NS - 1), None);
+        assert_eq!(schedule.next(known, 60 * SECOND_NS), Some(Kind::Holders));
     }
 
     #[test]
