@@ -103,18 +103,18 @@ pub fn parse_executable(target: &str) -> (String, bool) {
     }
 }
 
-/// Finds the path in `/proc/PID/cgroup` (cgroups(7)): that of version 2, line `0::PATH`; that of
-/// systemd's own version 1 tree where version 2 is absent or nobody uses it; where there is no
-/// systemd, that of the first controller in use, since runtimes put a container into the same group
-/// of each.
+/// Finds the path in `/proc/PID/cgroup` (cgroups(7)): that of systemd's own version 1 tree, which
+/// containers are in where a host has both versions while version 2 shows their daemon's group; else
+/// that of version 2, line `0::PATH`; where there is neither or nobody uses it, that of the first
+/// controller in use, since runtimes put a container into the same group of each.
 #[must_use]
 pub fn parse_cgroup(text: &str) -> Option<&str> {
     let trees = text.lines().filter_map(|line| {
         let (hierarchy, rest) = line.split_once(':')?;
         let (name, path) = rest.split_once(':')?;
         let rank = match (hierarchy, name) {
-            ("0", "") => 0,
-            (_, "name=systemd") => 1,
+            (_, "name=systemd") => 0,
+            ("0", "") => 1,
             (_, name) if name.starts_with("name=") => 3,
             _ => 2,
         };
@@ -228,7 +228,7 @@ mod tests {
             ),
             (
                 "1:name=systemd:/docker/ab\n0::/user.slice\n",
-                Some("/user.slice"),
+                Some("/docker/ab"),
             ),
             ("1:name=systemd:/docker/ab\n0::/\n", Some("/docker/ab")),
             (
@@ -255,6 +255,35 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(parse_cgroup(text), expected, "{text}");
+        }
+    }
+
+    /// Whole files, as containers on hosts with version 1, with both, and with version 2 have them.
+    #[test]
+    fn cgroups_of_containers() {
+        const ID: &str = "4f797c539e6c745de61a93ca3ff892358ecbcaccd8414d5db545c38428142970";
+        let docker = format!("/docker/{ID}");
+        let pod = format!("/kubepods/burstable/pod74c13223-5a00-11e9-b385-42010a80018d/{ID}");
+        let crio = format!("/kubepods.slice/kubepods-pod1.slice/crio-{ID}.scope");
+        for (text, expected) in [
+            (
+                format!(
+                    "12:perf_event:{docker}\n5:cpu,cpuacct:{docker}\n2:net_cls,net_prio:{docker}\n\
+                     1:name=systemd:{docker}\n0::/system.slice/containerd.service\n"
+                ),
+                docker.clone(),
+            ),
+            (
+                format!("11:pids:{pod}\n4:memory:{pod}\n1:name=systemd:{pod}\n"),
+                pod.clone(),
+            ),
+            (
+                format!("9:cpuset:/\n8:memory:{docker}\n0::/\n"),
+                docker.clone(),
+            ),
+            (format!("0::{crio}\n"), crio.clone()),
+        ] {
+            assert_eq!(parse_cgroup(&text), Some(expected.as_str()), "{text}");
         }
     }
 
