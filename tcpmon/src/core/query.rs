@@ -96,7 +96,7 @@ pub struct SocketRow {
     pub fd: Option<u32>,
     /// How the process is known.
     pub owner_source: Option<OwnerSource>,
-    /// Path of the control group.
+    /// Path of the control group: that of the socket, or of its process where that says more.
     pub cgroup: Option<String>,
     /// systemd unit.
     pub unit: Option<String>,

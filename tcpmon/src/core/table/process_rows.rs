@@ -8,7 +8,6 @@ use tcpmon_common::State;
 use super::rows::seconds;
 use super::socket::SlotId;
 use super::{ProcessId, Table};
-use crate::core::cgroup::Identity;
 use crate::core::facts::ProcessFact;
 use crate::core::query::{ProcessRow, Processes, SCHEMA};
 
@@ -197,11 +196,9 @@ impl Table {
 
     fn process_row_of(&self, id: ProcessId, counts: &Counts, now_ns: u64) -> Option<ProcessRow> {
         let fact = self.processes.fact(id);
-        let cgroup = fact.and_then(|fact| fact.cgroup.clone());
-        let identity = cgroup
-            .as_deref()
-            .map(Identity::from_path)
-            .unwrap_or_default();
+        let cgroup = self.processes.cgroup(id);
+        let identity = cgroup.map(|cgroup| cgroup.identity.clone());
+        let identity = identity.unwrap_or_default();
         let oldest = counts.oldest_close_wait.map(|id| self.slots.get(id));
         let states = State::ALL.into_iter().filter_map(|state| {
             let count = counts.by_state[state as usize];
@@ -218,7 +215,7 @@ impl Table {
             executable_deleted: fact.is_some_and(|fact| fact.executable_deleted),
             uid: fact.and_then(|fact| fact.uid),
             user: fact.and_then(|fact| fact.user.clone()),
-            cgroup,
+            cgroup: cgroup.map(|cgroup| cgroup.path.clone()),
             unit: identity.unit,
             container: identity.container.map(|container| container.id),
             pod_uid: identity.pod,

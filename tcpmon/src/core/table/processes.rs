@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::cgroups::Cgroup;
 use crate::core::facts::{Presence, ProcessFact};
 
 /// Index of a process.
@@ -35,6 +36,8 @@ struct Entry {
     since_ns: u64,
     /// What was read of it last.
     fact: Option<Box<ProcessFact>>,
+    /// The control group of that.
+    cgroup: Option<Box<Cgroup>>,
     /// It has ended, and its pid may be another's: sockets of that one are another entry's.
     retired: bool,
 }
@@ -63,6 +66,7 @@ impl Processes {
             sockets: 1,
             since_ns: acted_ns,
             fact: None,
+            cgroup: None,
             retired: false,
         };
         let id = if let Some(id) = self.free.pop() {
@@ -91,7 +95,7 @@ impl Processes {
             if !entry.retired {
                 self.index.remove(&entry.process);
             }
-            entry.fact = None;
+            (entry.fact, entry.cgroup) = (None, None);
             self.free.push(id);
         }
     }
@@ -119,6 +123,11 @@ impl Processes {
         self.all[id.0 as usize].fact.as_deref()
     }
 
+    /// The control group it was in when it was looked at last.
+    pub(super) fn cgroup(&self, id: ProcessId) -> Option<&Cgroup> {
+        self.all[id.0 as usize].cgroup.as_deref()
+    }
+
     /// Whether it has ended.
     pub(super) fn is_retired(&self, id: ProcessId) -> bool {
         self.all[id.0 as usize].retired
@@ -140,6 +149,11 @@ impl Processes {
                     ..entry.process
                 }
                 .name();
+            }
+            let is_same = |known: &Cgroup| Some(known.path.as_str()) == fact.cgroup.as_deref();
+            if !entry.cgroup.as_deref().is_some_and(is_same) {
+                let cgroup = fact.cgroup.as_deref();
+                entry.cgroup = cgroup.map(|path| Box::new(Cgroup::new(path)));
             }
             entry.fact = Some(Box::new(fact.clone()));
             return true;

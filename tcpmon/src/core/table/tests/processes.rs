@@ -98,6 +98,46 @@ fn a_row_has_what_was_read_and_what_is_counted() {
 }
 
 #[test]
+fn a_socket_is_in_the_container_of_its_process_unless_it_tells_one_itself() {
+    const ID: &str = "4f797c539e6c745de61a93ca3ff892358ecbcaccd8414d5db545c38428142970";
+    let mut table = Table::new();
+    let mut socket = Speaker::new(1, 1, 40001, 80).by(10, "app");
+    socket.record.cgroup_id = 77;
+    socket.says(&mut table, SECOND, State::Close, State::SynSent);
+    let paths = |path: &str| rustc_hash::FxHashMap::from_iter([(77, path.to_owned())]);
+    let container = |table: &Table| {
+        let row = rows(table, SECOND).remove(0);
+        (row.cgroup, row.container)
+    };
+    assert_eq!(container(&table), (None, None));
+    let of_process = format!("/docker/{ID}");
+    table.describe_processes(&[ProcessFact {
+        cgroup: Some(of_process.clone()),
+        ..fact(10, "app", 1, SECOND)
+    }]);
+    let expected = (Some(of_process), Some(ID.to_owned()));
+    assert_eq!(container(&table), expected, "version 2 is not mounted");
+    table.name_cgroups(&paths("/system.slice/containerd.service"));
+    assert_eq!(
+        container(&table),
+        expected,
+        "version 2 has the daemon alone"
+    );
+    let named = "container = ".to_owned() + ID;
+    let question = SocketsQuestion {
+        filter: named.parse().expect("a filter"),
+        ..SocketsQuestion::default()
+    };
+    assert_eq!(table.sockets(&question, SECOND).matched, Some(1));
+    table.describe_processes(&[ProcessFact {
+        cgroup: Some("/".into()),
+        ..fact(10, "app", 1, SECOND)
+    }]);
+    let own = Some("/system.slice/containerd.service".to_owned());
+    assert_eq!(container(&table), (own, None));
+}
+
+#[test]
 fn leaks_come_first_and_nobody_is_left_out() {
     let mut table = Table::new();
     connect(&mut table, 1, 10, "client", SECOND);
