@@ -187,7 +187,7 @@ pub struct NamespaceFact {
     pub name: Option<String>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
-    /// Its settings, at most half a minute old; `None` when they were not read.
+    /// Its settings, which are read about twice a minute; `None` before they were.
     pub limits: Option<Arc<NamespaceLimits>>,
 }
 

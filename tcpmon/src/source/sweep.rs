@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::bpf::holders::Holders;
 use super::netns::{self, Discovered, NAMED};
-use super::procfs::{ProcRoot, cgroup, fd, netstat, sockstat};
+use super::procfs::{self, ProcRoot, cgroup, fd, netstat, sockstat};
 use super::sockdiag::{DumpError, Dumper};
 use crate::clock;
 use crate::core::facts::{
@@ -131,12 +131,13 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     ///
     /// `holders`: the loaded iterator; without it the descriptors are looked up in `/proc`.
     pub fn new(holders: Option<Holders>, report: R) -> Self {
+        let root = ProcRoot::default();
         Self {
-            root: ProcRoot::default(),
+            processes: facts::Processes::new(procfs::inspect::sees_kernel_pids(&root)),
+            root,
             holders,
             namespaces: Vec::new(),
             limits: facts::Limits::default(),
-            processes: facts::Processes::default(),
             report,
         }
     }
@@ -325,7 +326,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             identity,
             name: namespace.name.clone(),
             events: netstat::read_own(&self.root).unwrap_or_default().events(),
-            limits: Some(self.limits.here(&self.root, identity)),
+            limits: (self.limits).here(&self.root, identity, clock::boottime_ns()),
         };
         drop(entered);
         Ok((fact, rows))

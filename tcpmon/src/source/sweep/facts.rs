@@ -14,63 +14,96 @@ use crate::core::facts::{
 use crate::source::accounts::Accounts;
 use crate::source::procfs::{ProcRoot, inspect, limits};
 
-/// Settings seldom change: so old may a reading be.
+/// Settings seldom change: so old is a reading before the next.
 const LIMITS_AGE_NS: u64 = 30_000_000_000;
+/// Namespaces whose settings are read in one go, a fifth of a millisecond each: thousands of them
+/// must not keep the look at accept queues waiting.
+const LIMITS_BUDGET: u32 = 32;
 /// A process whose memory is locked for longer does not tell its command line.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The settings of a namespace.
+struct Known {
+    read_ns: u64,
+    /// The round in which the sweeper was there last.
+    round: u64,
+    limits: Arc<NamespaceLimits>,
+}
 
 /// The limits that were read, so that they are read seldom.
 #[derive(Default)]
 pub(super) struct Limits {
-    known: FxHashMap<NetnsIdentity, (u64, Arc<NamespaceLimits>)>,
+    known: FxHashMap<NetnsIdentity, Known>,
     /// Of the machine: most orphans, and memory.
     machine: (Option<u32>, Option<[u64; 3]>),
+    round: u64,
+    /// Namespaces read in this round.
+    read: u32,
 }
 
 impl Limits {
-    /// The limits of the namespace the calling thread is in, which is `identity`.
+    /// The limits of the namespace the calling thread is in, which is `identity`; `None` when they
+    /// were never read and enough others are read in this round.
     pub(super) fn here(
         &mut self,
         root: &ProcRoot,
         identity: NetnsIdentity,
-    ) -> Arc<NamespaceLimits> {
-        let now_ns = clock::boottime_ns();
-        if let Some((read_ns, limits)) = self.known.get(&identity)
-            && now_ns.saturating_sub(*read_ns) < LIMITS_AGE_NS
-        {
-            return Arc::clone(limits);
+        now_ns: u64,
+    ) -> Option<Arc<NamespaceLimits>> {
+        let known = self.known.get_mut(&identity);
+        if let Some(known) = known {
+            known.round = self.round;
+            let is_fresh = now_ns.saturating_sub(known.read_ns) < LIMITS_AGE_NS;
+            if is_fresh || self.read >= LIMITS_BUDGET {
+                return Some(Arc::clone(&known.limits));
+            }
+        } else if self.read >= LIMITS_BUDGET {
+            return None;
         }
-        let read = Arc::new(limits::read_namespace_limits(root));
+        self.read += 1;
+        let limits = Arc::new(limits::read_namespace_limits(root));
         let (max_orphans, memory) = limits::read_machine_limits(root);
         self.machine = (max_orphans.or(self.machine.0), memory.or(self.machine.1));
-        self.known.insert(identity, (now_ns, Arc::clone(&read)));
-        read
+        let known = Known {
+            read_ns: now_ns,
+            round: self.round,
+            limits: Arc::clone(&limits),
+        };
+        self.known.insert(identity, known);
+        Some(limits)
     }
 
-    /// Forgets namespaces nobody was in for a while.
-    fn forget_gone(&mut self) {
-        let now_ns = clock::boottime_ns();
-        self.known
-            .retain(|_, (read_ns, _)| now_ns.saturating_sub(*read_ns) < 2 * LIMITS_AGE_NS);
+    /// A round through all namespaces is over: those it did not find are forgotten.
+    fn end_round(&mut self) {
+        self.known.retain(|_, known| known.round == self.round);
+        self.round += 1;
+        self.read = 0;
     }
 }
 
 /// What looking at processes takes.
-#[derive(Default)]
 pub(super) struct Processes {
     accounts: Accounts,
+    /// The pids of records, which are the kernel's, are those of `/proc`.
+    comparable: bool,
     /// The thread that reads a command line; it hangs when the process does.
     reader: Option<JoinHandle<()>>,
 }
 
 impl Processes {
+    pub(super) fn new(comparable: bool) -> Self {
+        Self {
+            accounts: Accounts::default(),
+            comparable,
+            reader: None,
+        }
+    }
+
     fn read(&mut self, root: &ProcRoot, pids: &[u32]) -> Vec<ProcessFact> {
         self.accounts.refresh();
-        // The pids of records are the kernel's; those of another pid namespace are of others.
-        let comparable = inspect::sees_kernel_pids(root);
         let read = |pid: &u32| {
             let now_ns = clock::boottime_ns();
-            if comparable {
+            if self.comparable {
                 inspect::read(root, *pid, now_ns, &self.accounts)
             } else {
                 ProcessFact::unread(*pid, now_ns, Presence::Hidden)
@@ -111,7 +144,7 @@ impl Processes {
 impl<R: FnMut(Report) -> bool> Sweeper<R> {
     /// Reports what the machine uses now and, once a thread was in the initial namespace, its limits.
     pub(super) fn report_machine(&mut self) -> bool {
-        self.limits.forget_gone();
+        self.limits.end_round();
         let (max_orphans, memory_limits_pages) = self.limits.machine;
         (self.report)(Report::Machine(MachineFact {
             max_orphans,
@@ -127,6 +160,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         (self.report)(Report::Processes { facts, cost_ns })
     }
 
+    /// Somebody asks for one process.
     pub(super) fn describe_process(&mut self, pid: u32) -> bool {
         for fact in self.processes.read(&self.root, &[pid]) {
             let command_line = self.processes.command_line(&self.root, &fact);
@@ -135,5 +169,79 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    const fn namespace(cookie: u64) -> NetnsIdentity {
+        NetnsIdentity { cookie, inode: 1 }
+    }
+
+    #[test]
+    fn limits_are_read_seldom_and_in_turns() {
+        let root = ProcRoot::default();
+        let mut limits = Limits::default();
+        let all = u64::from(LIMITS_BUDGET) + 3;
+        let round = |limits: &mut Limits, now_ns| {
+            let told = (1..=all).filter_map(|n| limits.here(&root, namespace(n), now_ns));
+            let told = told.count();
+            let read = limits.read;
+            limits.end_round();
+            (told, read)
+        };
+        let budget = usize::try_from(LIMITS_BUDGET).expect("small");
+        assert_eq!(round(&mut limits, SECOND), (budget, LIMITS_BUDGET));
+        assert_eq!(
+            round(&mut limits, 2 * SECOND),
+            (budget + 3, 3),
+            "those left out"
+        );
+        assert_eq!(round(&mut limits, 3 * SECOND), (budget + 3, 0));
+        assert_eq!(round(&mut limits, 40 * SECOND), (budget + 3, LIMITS_BUDGET));
+        assert_eq!(round(&mut limits, 41 * SECOND), (budget + 3, 3));
+        // A round that finds one only forgets the others.
+        assert!(limits.here(&root, namespace(1), 42 * SECOND).is_some());
+        limits.end_round();
+        assert_eq!(limits.known.len(), 1);
+    }
+
+    #[test]
+    fn a_command_line_is_read_on_another_thread_and_only_of_who_was_seen() {
+        let root = ProcRoot::default();
+        let mut processes = Processes::new(true);
+        let own = std::process::id();
+        let facts = processes.read(&root, &[own, u32::MAX]);
+        let line = processes.command_line(&root, &facts[0]).expect("our own");
+        assert_eq!(line.arguments.first(), std::env::args().next().as_ref());
+        assert_eq!(facts[1].presence, Presence::Gone);
+        assert_eq!(processes.command_line(&root, &facts[1]), None);
+        assert!(processes.reader.is_none(), "no thread is left");
+    }
+
+    #[test]
+    fn in_another_pid_namespace_nobody_is_taken_for_somebody_else() {
+        let mut processes = Processes::new(false);
+        let fact = processes.read(&ProcRoot::default(), &[1]).remove(0);
+        assert_eq!(fact, ProcessFact::unread(1, fact.read_ns, Presence::Hidden));
+    }
+
+    #[test]
+    fn a_reader_that_hangs_is_the_last() {
+        let root = ProcRoot::default();
+        let mut processes = Processes::new(true);
+        let own = std::process::id();
+        let (release, hangs) = mpsc::channel::<()>();
+        processes.reader = Some(thread::spawn(move || hangs.recv().unwrap_or_default()));
+        let fact = processes.read(&root, &[own]).remove(0);
+        assert_eq!(processes.command_line(&root, &fact), None);
+        drop(release);
+        let reader = processes.reader.take().expect("it hung");
+        reader.join().expect("no panic");
+        assert!(processes.command_line(&root, &fact).is_some());
     }
 }
