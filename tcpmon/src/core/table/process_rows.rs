@@ -95,7 +95,14 @@ impl Table {
     /// What was read last of the process that has this pid now, if it owns sockets.
     #[must_use]
     pub fn process_facts(&self, pid: u32) -> Option<&ProcessFact> {
-        self.current(pid).find_map(|id| self.processes.fact(id))
+        self.current(pid).find_map(|id| self.facts_of(id))
+    }
+
+    /// What was read last of the process of an [`super::Owner`]; a step, where [`Self::process_facts`]
+    /// looks through all.
+    #[must_use]
+    pub fn facts_of(&self, process: ProcessId) -> Option<&ProcessFact> {
+        self.processes.fact(process)
     }
 
     /// Whether the process that has this pid now owns sockets.

@@ -30,7 +30,7 @@ pub fn parse_max_open_files(text: &str) -> Option<u64> {
 }
 
 /// Settings of the namespace the calling thread is in: `/proc/sys/net` depends on who reads it
-/// (`net_ctl_root` in `net/sysctl_net.c`). About 0.2 ms.
+/// (`net_ctl_root` in `net/sysctl_net.c`). About 0.1 ms.
 #[must_use]
 pub fn read_namespace_limits(root: &ProcRoot) -> NamespaceLimits {
     let read = |name: &str| root.read(&format!("sys/net/{name}")).ok();
