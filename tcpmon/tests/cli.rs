@@ -54,7 +54,7 @@ fn without_a_command_help_is_shown_and_it_is_a_usage_error() {
     let output = run(&[]);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stderr);
-    for command in ["agent", "top", "ls", "watch", "doctor"] {
+    for command in ["agent", "top", "ls", "watch", "explain", "doctor"] {
         assert!(text.contains(command), "{command} is in {text}");
     }
 }
@@ -182,6 +182,96 @@ fn help_into_a_closed_pipe_is_no_failure() {
     pipe.read_to_string(&mut stderr).expect("read");
     assert_eq!(child.wait().expect("ended").code(), Some(0), "{stderr}");
     assert!(stderr.is_empty(), "{stderr}");
+}
+
+#[test]
+fn explain_needs_neither_agent_nor_terminal() {
+    for (args, part) in [
+        (&["explain"][..], "[   ESTABLISHED    ]"),
+        (&["explain", "close-wait"], "ss -tanp state close-wait"),
+        (&["explain", "SYN-RECEIVED"], "SYN_RECV"),
+        (
+            &["explain", "fin-wait-2,time-wait"],
+            "FIN_WAIT2 -> TIME_WAIT",
+        ),
+        (&["explain", "fin", "wait", "2"], "FIN_WAIT2"),
+        (&["explain", "syn-flood"], "syncookies"),
+        (&["explain", "ending", "time-wait"], "SOCK_DONE"),
+        (
+            &["explain", "half_dead", "--output", "json"],
+            "\"kind\":\"verdict\"",
+        ),
+    ] {
+        let (code, stdout, stderr) = outcome(&run(args));
+        assert_eq!(code, Some(0), "{args:?}: {stderr}");
+        assert!(stdout.contains(part), "{args:?}: {stdout}");
+        // No locale, no terminal: seven bits and no escapes.
+        assert!(stdout.is_ascii() && !stdout.contains('\x1b'), "{args:?}");
+    }
+    let args = ["explain", "last-ack", "--color", "always"];
+    assert!(outcome(&run(&args)).1.contains("\x1b[1m"));
+}
+
+#[test]
+fn explain_draws_with_the_characters_of_the_locale() {
+    let output = tcpmon(&["explain"])
+        .env("LANG", "C.UTF-8")
+        .output()
+        .expect("started");
+    assert!(String::from_utf8_lossy(&output.stdout).contains('\u{25bc}'));
+}
+
+#[test]
+fn explain_answers_an_unknown_word_with_the_nearest_and_a_usage_error() {
+    for (words, part) in [
+        (&["close-wit"][..], "CLOSE_WAIT"),
+        (&["syn-flod"], "syn_flood"),
+        (&["TIME_WAIT -> LISTEN"], "from TIME_WAIT lead: CLOSE"),
+        (&["FIN_WAIT2", "-"], "quotes"),
+        (&["\x1b[2J"], "tcpmon explain"),
+        (&[""], "tcpmon explain"),
+        (&["close-wait", "--output", "csv"], ""),
+    ] {
+        let args = [&["explain"], words].concat();
+        let output = run(&args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+        assert!(
+            stderr.contains(part) && !stderr.contains('\x1b'),
+            "{words:?}: {stderr}"
+        );
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
+    outcome(&run(&["explain", "close-wit"]));
+}
+
+#[test]
+fn explain_into_a_closed_pipe_is_no_failure() {
+    for format in ["table", "json", "markdown"] {
+        let mut child = tcpmon(&["explain", "--output", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        let mut pipe = child.stderr.take().expect("stderr");
+        pipe.read_to_string(&mut stderr).expect("read");
+        assert_eq!(child.wait().expect("ended").code(), Some(0), "{stderr}");
+        assert!(stderr.is_empty(), "{stderr}");
+    }
+}
+
+#[test]
+fn docs_states_is_what_explain_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/states.md");
+    let written = std::fs::read_to_string(path).expect("docs/states.md can be read");
+    let (_, said, _) = outcome(&run(&["explain", "--output", "markdown"]));
+    let is_current = written == said;
+    assert!(
+        is_current,
+        "docs/states.md is stale: run `cargo xtask docs` and commit it"
+    );
 }
 
 #[test]

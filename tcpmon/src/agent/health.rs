@@ -123,7 +123,7 @@ impl Agent {
         Namespaces {
             schema: SCHEMA,
             namespaces: self.table.namespace_rows(),
-            machine: self.table.machine().copied(),
+            machine: *self.table.machine(),
         }
     }
 

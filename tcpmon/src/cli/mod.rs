@@ -3,6 +3,7 @@
 mod agent;
 mod connect;
 mod doctor;
+mod explain;
 mod ls;
 mod output;
 mod top;
@@ -23,6 +24,7 @@ Examples:
   tcpmon top                                what the machine's sockets do, live
   tcpmon ls 'state close-wait and age > 5m' which process forgot to close
   tcpmon watch 'dport = :5432'              every transition towards a database
+  tcpmon explain close-wait                 what a state means, and what to do about it
   tcpmon doctor                             what this machine offers, and what it lacks
 
 Without a running agent, top, ls and watch start one of their own, which needs root.";
@@ -46,6 +48,8 @@ enum Command {
     Ls(ls::Args),
     /// Print every transition as it happens
     Watch(watch::Args),
+    /// Explain a state, an edge, a verdict or an ending: what it means, who must do what
+    Explain(explain::Args),
     /// Say what this machine offers and lacks, and how to mend it
     Doctor(doctor::Args),
 }
@@ -67,6 +71,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Top(args) => top::run(args),
         Command::Ls(args) => ls::run(args),
         Command::Watch(args) => watch::run(args),
+        Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(args),
     };
     match outcome {

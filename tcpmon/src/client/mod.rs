@@ -6,6 +6,8 @@
 mod answer;
 mod error;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::Layer;
 use super::values::{Attach, LogFormat, LogLevel, parse_size};
 use crate::failure::Failure;
+use crate::view::format::sanitise;
 
 /// A file no configuration comes near; a larger one is something else.
 const LARGEST: u64 = 1 << 20;
@@ -90,10 +91,15 @@ pub(super) fn read(path: &Path) -> Result<Layer, Failure> {
             path.display()
         )));
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let file: File = toml::from_str(&text).map_err(|error| {
-        let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
-        let message = error.message().replace('\n', " ");
+    parse(path, &std::fs::read_to_string(path).map_err(unreadable)?)
+}
+
+/// Reads `text`, which is in the file at `path`.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, Failure> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+        // It repeats words of the file, which need not be fit for a terminal.
+        let message = sanitise(&error.message().replace('\n', " "));
         Failure::usage(format!("{}:{line}:{column}: {message}", path.display()))
     })?;
     Ok(file.layer())

@@ -1,6 +1,8 @@
 //! The agent's configuration: flag over environment over file over default.
 
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod values;
 
 use std::net::SocketAddr;

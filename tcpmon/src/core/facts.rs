@@ -79,6 +79,45 @@ pub enum Kind {
     Request,
 }
 
+/// The timer of a full socket (`idiag_timer`; `inet_sk_diag_fill` of `net/ipv4/inet_diag.c`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Timer {
+    /// None, or one that says nothing of the peer.
+    #[default]
+    None,
+    /// Data or a FIN is sent again when it fires.
+    Retransmit,
+    /// A keepalive probe is sent, or a state is left.
+    Keepalive,
+    /// The peer's window is closed; it is asked whether it still is.
+    ZeroWindowProbe,
+}
+
+impl Timer {
+    /// The timer of that number.
+    #[must_use]
+    pub const fn from_kernel(number: u8) -> Self {
+        match number {
+            1 => Self::Retransmit,
+            2 => Self::Keepalive,
+            4 => Self::ZeroWindowProbe,
+            _ => Self::None,
+        }
+    }
+
+    /// The name in JSON; the words of `ss -o`.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Retransmit => Some("retransmit"),
+            Self::Keepalive => Some("keepalive"),
+            Self::ZeroWindowProbe => Some("zero_window_probe"),
+        }
+    }
+}
+
 /// One socket of a sock_diag dump (`struct inet_diag_msg`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DumpRow {
@@ -100,6 +139,10 @@ pub struct DumpRow {
     pub send_queue: u32,
     /// Milliseconds until the socket's timer fires; for a minisock its remaining life.
     pub expires_ms: u32,
+    /// Which timer runs.
+    pub timer: Timer,
+    /// Retransmissions or probes the peer has not answered.
+    pub unanswered: u8,
     /// Control group id; 0 for minisocks, requests, and on kernels that do not tell.
     pub cgroup: u64,
     /// For a listener, SYNs and handshakes it dropped, where that was asked for.

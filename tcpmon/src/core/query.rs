@@ -2,6 +2,7 @@
 //! `snake_case`, units in names, `schema` once per document.
 
 mod processes;
+mod verdicts;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::facts::{MachineFact, NamespaceLimits};
 use crate::core::filter::Filter;
 pub use processes::{ProcessAnswer, ProcessRow, Processes};
+pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
 
 /// Version of the JSON shape; raised when a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
@@ -191,8 +193,8 @@ pub struct Namespaces {
     pub schema: u32,
     /// Those with the most sockets first.
     pub namespaces: Vec<NamespaceRow>,
-    /// What all of them share; `null` before it was read.
-    pub machine: Option<MachineFact>,
+    /// What all of them share.
+    pub machine: MachineFact,
 }
 
 /// One network namespace.

@@ -230,11 +230,11 @@ pub(crate) fn namespaces() -> Namespaces {
                 ..NamespaceLimits::default()
             }),
         }],
-        machine: Some(MachineFact {
+        machine: MachineFact {
             max_orphans: Some(16_384),
             orphans: Some(7),
             ..MachineFact::default()
-        }),
+        },
     }
 }
 

@@ -28,14 +28,15 @@ pub struct Change {
 }
 
 impl Table {
-    /// Applies one record. `None` when it is of no known state.
+    /// Applies one record. `None` when it is of no known state, or of no socket: 0 is the address of
+    /// those the stream cannot speak of.
     pub fn apply(&mut self, record: &Record) -> Option<Change> {
         self.totals.applied += 1;
         let states = (
             State::from_kernel(i64::from(record.old_state)),
             State::from_kernel(i64::from(record.new_state)),
         );
-        let (Some(old), Some(new)) = states else {
+        let (Some(old), Some(new), true) = (states.0, states.1, record.sock != 0) else {
             self.totals.odd_records += 1;
             return None;
         };
@@ -63,6 +64,7 @@ impl Table {
             EdgeKind::Unknown => self.totals.unknown_edges += 1,
             _ => {}
         }
+        self.count_traffic(id, edge, duration_ns, record.time_ns);
         if new == State::Close {
             let ending = self.end(id, record, old, duration_ns);
             return change(Some(ending), duration_ns);
@@ -163,6 +165,7 @@ impl Table {
         if self.slots.get(id).state != old.folded() {
             self.totals.count_drift(Drift::State);
             self.slots.enter(id, old.folded(), record.time_ns);
+            self.shift(id);
             self.slots.get_mut(id).age_is_lower_bound = true;
         }
     }
@@ -176,14 +179,17 @@ impl Table {
         }
         let socket = self.slots.get_mut(id);
         socket.touched_ns = record.time_ns;
+        let mut moves = socket.place.group().is_none();
         if let Some(tuple) = Tuple::of_record(record)
             && says_more(&tuple, &socket.tuple, edge)
         {
             socket.tuple = tuple;
+            moves = true;
         }
         if record.inode != 0 {
             socket.inode = record.inode;
         }
+        let accepted_now = record.has(flag::HAS_SOCKET) && socket.accepted == Some(false);
         if record.has(flag::HAS_SOCKET) {
             socket.accepted = Some(true);
         }
@@ -199,7 +205,12 @@ impl Table {
                 audit.index(record.cookie, Kind::Full, id);
             }
         }
+        let owner = self.slots.get(id).owner.map(|owner| owner.process);
         self.learn_owner(id, record, edge);
+        moves |= owner != self.slots.get(id).owner.map(|owner| owner.process);
+        if moves || accepted_now {
+            self.regroup(id);
+        }
     }
 
     fn learn_owner(&mut self, id: SlotId, record: &Record, edge: Edge) {
@@ -295,6 +306,7 @@ impl Table {
         self.totals.entered[state.folded() as usize] += 1;
         self.slots.enter(id, state.folded(), time_ns);
         self.slots.get_mut(id).age_is_lower_bound = false;
+        self.shift(id);
     }
 
     /// `-> CLOSE`: the socket is gone, or lives on as a minisock.
@@ -302,10 +314,11 @@ impl Table {
         let ending = Ending::of(old, record);
         self.totals.endings[ending as usize] += 1;
         self.tally(id, ending, record.time_ns);
+        self.count_failure(id, ending, record.time_ns);
         match ending {
             Ending::TimeWait => {
                 self.count_out(id);
-                self.make_minisock(id, record.time_ns + TIME_WAIT_NS);
+                self.make_minisock(id, record.time_ns.saturating_add(TIME_WAIT_NS));
                 self.totals.count_silent(old, State::TimeWait);
                 self.enter(id, State::TimeWait, record.time_ns, duration_ns);
                 self.count_in(id);
@@ -313,7 +326,7 @@ impl Table {
             // Still in FIN_WAIT2 for the peer and for `ss`: its age goes on.
             Ending::OrphanFinWait2 => {
                 self.count_out(id);
-                self.make_minisock(id, record.time_ns + self.fin_timeout_ns);
+                self.make_minisock(id, record.time_ns.saturating_add(self.fin_timeout_ns));
                 self.count_in(id);
             }
             _ => {

@@ -101,6 +101,7 @@ impl Table {
                 self.slots.get_mut(id).seen_in = audit.number;
                 self.set_netns(id, netns);
                 self.compare(id, row, time);
+                self.regroup(id);
             } else if audit.takes(row) {
                 let place = &mut near[row.state.folded() as usize];
                 let id = self.add_row(netns, row, time, *place);
@@ -143,11 +144,14 @@ impl Table {
         }
         if audit.states == StateSet::LIVE {
             self.seeded |= complete;
+            let first_ns = audit.swept.values().min().copied();
+            self.last_audit = (audit.number, first_ns.unwrap_or(now_ns));
             for netns in audit.swept.keys() {
                 self.namespaces.get_mut(*netns).seeded = true;
             }
         }
-        self.namespaces.forget_empty();
+        let gone = self.namespaces.forget_empty();
+        self.endpoints.forget_namespaces(&gone);
     }
 
     /// Whether the slot still holds what the index promised.
@@ -161,6 +165,7 @@ impl Table {
 
     fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
         self.refresh(id, row);
+        self.note_answers(id, row, time.read_ns);
         let socket = self.slots.get(id);
         if socket.touched_ns >= time.started_ns {
             return;
@@ -172,8 +177,9 @@ impl Table {
         if row.kind == Kind::Minisock {
             let socket = self.slots.get_mut(id);
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
-            if !is_lower_bound && entered_ns > socket.entered_ns + RENEWED_NS {
+            if !is_lower_bound && entered_ns > socket.entered_ns.saturating_add(RENEWED_NS) {
                 self.slots.enter(id, State::TimeWait, entered_ns);
+                self.shift(id);
             }
         }
     }
@@ -182,11 +188,7 @@ impl Table {
     fn refresh(&mut self, id: SlotId, row: &DumpRow) {
         let socket = self.slots.get_mut(id);
         socket.cookie = row.cookie;
-        socket.details = Some(Details {
-            uid: row.uid,
-            recv_queue: row.recv_queue,
-            send_queue: row.send_queue,
-        });
+        socket.details = Some(Details::of(row));
         if row.inode != 0 {
             socket.inode = u64::from(row.inode);
             socket.accepted = Some(true);
@@ -256,11 +258,7 @@ impl Table {
             Kind::Minisock | Kind::Request => None,
         };
         socket.role = role(row);
-        socket.details = Some(Details {
-            uid: row.uid,
-            recv_queue: row.recv_queue,
-            send_queue: row.send_queue,
-        });
+        socket.details = Some(Details::of(row));
         if row.kind == Kind::Minisock {
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
         }
@@ -269,6 +267,7 @@ impl Table {
         if row.state == State::Listen {
             self.listeners.add(self.slots.get(id), id);
         }
+        self.regroup(id);
         id
     }
 

@@ -7,7 +7,10 @@ mod apply;
 mod audit;
 mod cgroups;
 mod endings;
+mod endpoints;
 mod expire;
+mod grouping;
+mod groups;
 mod listeners;
 mod namespaces;
 mod owners;
@@ -17,6 +20,7 @@ mod queues;
 mod rows;
 mod slots;
 mod socket;
+mod surroundings;
 mod totals;
 
 #[cfg(test)]
@@ -29,13 +33,19 @@ pub use apply::Change;
 use audit::Audit;
 use cgroups::Cgroups;
 use endings::Endings;
+use endpoints::Endpoints;
+pub use endpoints::{Endpoint, EndpointId, Traffic};
+pub use grouping::Group;
+use groups::Groups;
+pub use groups::{Bucket, GroupId};
 use listeners::Listeners;
 use namespaces::Namespaces;
 pub use namespaces::NetnsId;
 use processes::Processes;
 pub use processes::{Process, ProcessId};
 use slots::Slots;
-pub use socket::{Details, Owner, SlotId, Socket};
+pub use socket::{Details, Owner, Sighting, SlotId, Socket};
+pub use surroundings::Listening;
 pub use totals::{Drift, Totals};
 
 use crate::core::facts::{Kind, MachineFact, MinisockCount, NetnsIdentity};
@@ -55,9 +65,15 @@ pub struct Table {
     processes: Processes,
     cgroups: Cgroups,
     endings: Endings,
-    machine: Option<MachineFact>,
+    machine: MachineFact,
+    groups: Groups,
+    endpoints: Endpoints,
+    /// Connections whose peer does not answer, and since when at the latest.
+    unanswered: FxHashMap<SlotId, u64>,
     audit: Option<Audit>,
     audits: u32,
+    /// Number of the last audit of all states that ended, and when its first dump began.
+    last_audit: (u32, u64),
     /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
     /// announced.
     seeded: bool,
@@ -87,7 +103,11 @@ impl Table {
             processes: Processes::default(),
             cgroups: Cgroups::default(),
             endings: Endings::default(),
-            machine: None,
+            machine: MachineFact::default(),
+            groups: Groups::default(),
+            endpoints: Endpoints::default(),
+            unanswered: FxHashMap::default(),
+            last_audit: (0, 0),
             audit: None,
             audits: 0,
             seeded: false,
@@ -169,7 +189,10 @@ impl Table {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let entry = size_of::<(u64, SlotId)>() + 1;
-        self.slots.bytes() + (self.by_sock.capacity() + self.by_cookie.capacity()) * entry
+        self.slots.bytes()
+            + self.groups.bytes()
+            + self.endpoints.bytes()
+            + (self.by_sock.capacity() + self.by_cookie.capacity()) * entry
     }
 
     /// `tcp_fin_timeout` of the namespace we run in. So long an orphan waits for the peer's FIN; of
@@ -182,7 +205,7 @@ impl Table {
         };
     }
 
-    /// Adds a socket and counts it in.
+    /// Adds a socket and counts it in. The caller puts it into its group once it knows whose it is.
     fn add(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
         let (cookie, kind, bound) = (socket.cookie, socket.kind, socket.sock != 0);
         let id = self.slots.insert(socket, near);
@@ -205,6 +228,10 @@ impl Table {
         }
         self.listeners.remove(self.slots.get(id), id);
         self.count_out(id);
+        self.leave_group(id);
+        if !self.unanswered.is_empty() {
+            self.unanswered.remove(&id);
+        }
         if let Some(owner) = self.slots.get(id).owner {
             self.processes.release(owner.process);
         }
@@ -227,6 +254,7 @@ impl Table {
         if listens {
             self.listeners.add(self.slots.get(id), id);
         }
+        self.regroup(id);
     }
 
     /// Whether every socket of the namespace has been announced or dumped: what is new to the table

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::core::facts::{KernelEvents, NamespaceFact, NamespaceLimits, NetnsIdentity};
 
@@ -144,8 +144,10 @@ impl Namespaces {
             .collect()
     }
 
-    /// Forgets namespaces without sockets; a new socket makes its namespace known again.
-    pub(super) fn forget_empty(&mut self) {
+    /// Forgets namespaces without sockets, and says which; a new socket makes its namespace known
+    /// again.
+    pub(super) fn forget_empty(&mut self) -> FxHashSet<NetnsId> {
+        let mut gone = FxHashSet::default();
         let Self {
             all,
             free,
@@ -156,10 +158,12 @@ impl Namespaces {
             let keep = *id == NetnsId::UNKNOWN || all[id.0 as usize].sockets > 0;
             if !keep {
                 free.push(*id);
+                gone.insert(*id);
             }
             keep
         });
         *last = (NetnsIdentity::default(), NetnsId::UNKNOWN);
+        gone
     }
 }
 

@@ -58,6 +58,7 @@ impl Table {
             .collect();
         for id in waiting {
             self.inherit_owner(id);
+            self.regroup(id);
         }
     }
 
@@ -136,6 +137,7 @@ impl Table {
                 fd: Some(holder.fd),
             },
         );
+        self.regroup(id);
         true
     }
 

@@ -118,6 +118,11 @@ impl Processes {
         held.map(|(_, index)| ProcessId(index))
     }
 
+    /// The living process that is called so.
+    pub(super) fn find(&self, process: &Process) -> Option<ProcessId> {
+        self.index.get(process).copied()
+    }
+
     /// What was read of it last.
     pub(super) fn fact(&self, id: ProcessId) -> Option<&ProcessFact> {
         self.all[id.0 as usize].fact.as_deref()

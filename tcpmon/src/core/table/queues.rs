@@ -6,7 +6,7 @@ use tcpmon_common::State;
 use super::Table;
 use super::namespaces::{Namespace, NetnsId};
 use super::socket::{Details, SlotId};
-use crate::core::facts::{DumpRow, KernelEvent, MachineFact, NamespaceFact, NamespaceLimits};
+use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact};
 use crate::core::query::NamespaceRow;
 
 impl Table {
@@ -24,11 +24,7 @@ impl Table {
                 continue;
             };
             self.listeners.measure(id, row.recv_queue, row.drops);
-            self.slots.get_mut(id).details = Some(Details {
-                uid: row.uid,
-                recv_queue: row.recv_queue,
-                send_queue: row.send_queue,
-            });
+            self.slots.get_mut(id).details = Some(Details::of(row));
         }
     }
 
@@ -38,23 +34,6 @@ impl Table {
         for (total, grown) in self.totals.kernel_events.iter_mut().zip(grown) {
             *total = total.saturating_add(grown.unwrap_or(0));
         }
-    }
-
-    /// The limits of a namespace with sockets; `None` before they were read.
-    #[must_use]
-    pub fn namespace_limits(&self, netns: NetnsId) -> Option<&NamespaceLimits> {
-        self.namespaces.get(netns).limits.as_deref()
-    }
-
-    /// Takes over what was read of the machine.
-    pub fn describe_machine(&mut self, fact: MachineFact) {
-        self.machine = Some(fact);
-    }
-
-    /// What was read of the machine last.
-    #[must_use]
-    pub const fn machine(&self) -> Option<&MachineFact> {
-        self.machine.as_ref()
     }
 
     /// The namespaces with sockets, those with the most first.

@@ -2,9 +2,10 @@
 
 use tcpmon_common::State;
 
+use super::groups::Place;
 use super::namespaces::NetnsId;
 use super::processes::ProcessId;
-use crate::core::facts::Kind;
+use crate::core::facts::{DumpRow, Kind, Timer};
 use crate::core::query::{OwnerSource, Role};
 use crate::core::tuple::Tuple;
 
@@ -25,6 +26,13 @@ impl SlotId {
     pub(super) const fn index(self) -> usize {
         self.0 as usize
     }
+}
+
+/// A socket as it was seen, to be looked up later: its slot may hold another by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    pub(super) id: SlotId,
+    pub(super) entered_ns: u64,
 }
 
 /// Who holds a socket, and how that is known.
@@ -50,6 +58,22 @@ pub struct Details {
     pub recv_queue: u32,
     /// Bytes not acknowledged; for a listener the limit of its accept queue.
     pub send_queue: u32,
+    /// Which timer runs.
+    pub timer: Timer,
+    /// Retransmissions or probes the peer has not answered.
+    pub unanswered: u8,
+}
+
+impl Details {
+    pub(super) const fn of(row: &DumpRow) -> Self {
+        Self {
+            uid: row.uid,
+            recv_queue: row.recv_queue,
+            send_queue: row.send_queue,
+            timer: row.timer,
+            unanswered: row.unanswered,
+        }
+    }
 }
 
 /// One socket: a full one, what is left of one, or a request for one.
@@ -96,6 +120,8 @@ pub struct Socket {
     /// Neighbours in the order of entry of its state.
     pub(super) previous: SlotId,
     pub(super) next: SlotId,
+    /// Its group, and its neighbours there.
+    pub(super) place: Place,
 }
 
 // Half a million of them are a table of a hundred megabytes.
@@ -127,6 +153,7 @@ impl Socket {
             seen_in: 0,
             previous: SlotId::NONE,
             next: SlotId::NONE,
+            place: Place::NOWHERE,
         }
     }
 

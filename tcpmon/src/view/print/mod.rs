@@ -3,6 +3,7 @@
 //! Nothing here decides where output goes, nor what a broken pipe means.
 
 mod csv;
+mod explain;
 mod json;
 mod jsonl;
 mod table;
@@ -14,6 +15,7 @@ use clap::ValueEnum;
 use crate::core::query::{EventRow, Sockets, Summary};
 use crate::view::column::Column;
 use crate::view::format::Charset;
+pub use explain::{ExplainFormat, Look, explain_overview, explain_topic};
 
 /// The `--output` flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

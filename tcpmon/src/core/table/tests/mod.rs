@@ -12,7 +12,7 @@ use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};
 
 use super::Table;
-use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet};
+use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet, Timer};
 use crate::core::query::{SocketRow, SocketsQuestion};
 use crate::core::tuple::{Family, Tuple};
 
@@ -101,6 +101,8 @@ fn row(cookie: u64, state: State, local_port: u16, remote_port: u16) -> DumpRow 
         recv_queue: 0,
         send_queue: 0,
         expires_ms: 0,
+        timer: Timer::None,
+        unanswered: 0,
         cgroup: 0,
         drops: None,
         last_ack_ms: None,
