@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::core::filter::Filter;
 use crate::core::query::{
-    Endings, EventRow, Namespaces, Sockets, SocketsQuestion, Summary, Verdicts,
+    Endings, EventRow, Namespaces, ProcessAnswer, Processes, Sockets, SocketsQuestion, Summary,
+    Verdicts,
 };
 use crate::core::snapshot::Snapshot;
 
@@ -28,6 +29,10 @@ pub enum Letter {
     Namespaces(oneshot::Sender<Namespaces>),
     /// What is wrong.
     Verdicts(oneshot::Sender<Verdicts>),
+    /// The processes that own sockets.
+    Processes(oneshot::Sender<Processes>),
+    /// One of them, and what it was started with.
+    Process(u32, oneshot::Sender<ProcessAnswer>),
     /// What `/metrics` is made of.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
@@ -104,6 +109,24 @@ impl Mailbox {
     /// The agent is stopping.
     pub async fn verdicts(&self) -> Result<Verdicts, Stopped> {
         self.ask(Letter::Verdicts).await
+    }
+
+    /// The processes that own sockets.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn processes(&self) -> Result<Processes, Stopped> {
+        self.ask(Letter::Processes).await
+    }
+
+    /// The process with this pid, and what it was started with.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn process(&self, pid: u32) -> Result<ProcessAnswer, Stopped> {
+        self.ask(|answer| Letter::Process(pid, answer)).await
     }
 
     /// What `/metrics` is made of.

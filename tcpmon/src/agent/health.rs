@@ -129,6 +129,7 @@ impl Agent {
         Namespaces {
             schema: SCHEMA,
             namespaces: self.table.namespace_rows(),
+            machine: *self.table.machine(),
         }
     }
 

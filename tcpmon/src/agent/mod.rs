@@ -4,6 +4,7 @@
 
 mod court;
 mod health;
+mod processes;
 mod rates;
 mod schedule;
 mod watchers;
@@ -26,6 +27,7 @@ use crate::source::sweep::{Job, Report, SweepEnd};
 use court::Court;
 pub use health::Host;
 use health::Losses;
+use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
 use watchers::Watchers;
@@ -37,6 +39,8 @@ const POLL: Duration = Duration::from_millis(25);
 const DRAIN_BUDGET: usize = 8192;
 /// A record takes its time before its place on the ring: two processors may be out of order by that.
 const DISORDER_NS: u64 = 1_000_000;
+/// Processes looked at in one go.
+const PROCESSES: usize = 200;
 /// Minisocks removed by their timers in one second at most, per state.
 const EXPIRE_BUDGET: usize = 100_000;
 
@@ -78,6 +82,7 @@ pub struct Agent {
     sweep_cost_ns: u64,
     repairs_before: u64,
     watchers: Watchers,
+    asked: Asked,
     /// Time of the last record applied.
     applied_ns: u64,
     rates: Rates,
@@ -189,6 +194,7 @@ impl Agent {
             sweep_cost_ns: 0,
             repairs_before: 0,
             watchers: Watchers::default(),
+            asked: Asked::default(),
             applied_ns: 0,
             rates: Rates::default(),
             losses: Losses::default(),
@@ -267,7 +273,9 @@ impl Agent {
         let wishes = Wishes {
             minisocks: !minisocks.is_empty(),
             holders: self.table.wants_holders(),
+            holders_again: self.table.processes() > 0,
             cgroups: self.table.wants_cgroups(),
+            processes: self.table.wants_processes(now_ns),
         };
         let Some(kind) = self.schedule.next(wishes, now_ns) else {
             return;
@@ -280,6 +288,7 @@ impl Agent {
             Kind::Holders => Job::Holders,
             Kind::Cgroups => Job::Cgroups,
             Kind::Queues => Job::Queues(self.table.occupied_namespaces().collect()),
+            Kind::Processes => Job::Processes(self.table.processes_to_read(now_ns, PROCESSES)),
         };
         self.sweeping = Some(kind);
         if self.jobs.send(job).is_err() {
@@ -332,6 +341,12 @@ impl Agent {
             }
             Report::Listeners(rows) => self.table.measure_queues(&rows),
             Report::Namespace(fact) => self.table.describe_namespace(fact),
+            Report::Machine(fact) => self.table.describe_machine(fact),
+            Report::Processes { facts, cost_ns } => {
+                self.table.describe_processes(&facts);
+                return Some(cost_ns);
+            }
+            Report::Process { fact, command_line } => self.answer_process(fact, command_line),
             Report::Cgroups(paths) => {
                 self.table.name_cgroups(&paths);
                 return Some(0);
@@ -394,6 +409,8 @@ impl Agent {
             Letter::Endings(answer) => drop(answer.send(self.endings())),
             Letter::Namespaces(answer) => drop(answer.send(self.namespaces())),
             Letter::Verdicts(answer) => drop(answer.send(self.verdicts())),
+            Letter::Processes(answer) => drop(answer.send(self.processes())),
+            Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),

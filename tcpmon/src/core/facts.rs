@@ -1,8 +1,10 @@
-//! What the sources bring besides ring records: rows of a sock_diag dump, holders of sockets,
-//! names of control groups.
+//! What the sources bring besides ring records: rows of a sock_diag dump, limits of namespaces and of
+//! the machine, who the processes are.
 
 mod limits;
 mod process;
+
+use std::sync::Arc;
 
 use tcpmon_common::State;
 
@@ -228,6 +230,8 @@ pub struct NamespaceFact {
     pub name: Option<String>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
+    /// Its settings, which are read about twice a minute; `None` before they were.
+    pub limits: Option<Arc<NamespaceLimits>>,
 }
 
 /// Minisocks of a namespace as the table counts them: what a sweep compares the kernel's own count

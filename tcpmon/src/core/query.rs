@@ -1,15 +1,17 @@
 //! Questions to the table and their answers. The answers are the JSON of the local API: names in
 //! `snake_case`, units in names, `schema` once per document.
 
+mod processes;
 mod verdicts;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
-
+use crate::core::facts::{MachineFact, NamespaceLimits};
 use crate::core::filter::Filter;
+pub use processes::{ProcessAnswer, ProcessRow, Processes};
+pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
 
 /// Version of the JSON shape; raised when a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
@@ -62,8 +64,8 @@ pub enum Role {
     Server,
 }
 
-/// One socket as users see it. `null` means unknown or not applicable, never zero. What only
-/// listeners have, and the name few namespaces have, is left out elsewhere.
+/// One socket as users see it. `null` means unknown or not applicable, never zero. What only few
+/// sockets have is left out elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SocketRow {
     /// Socket cookie, what `ss -e` shows as `sk:` in hexadecimal.
@@ -96,7 +98,7 @@ pub struct SocketRow {
     pub fd: Option<u32>,
     /// How the process is known.
     pub owner_source: Option<OwnerSource>,
-    /// Path of the control group.
+    /// Path of the control group: that of the socket, or of its process where that says more.
     pub cgroup: Option<String>,
     /// systemd unit.
     pub unit: Option<String>,
@@ -131,6 +133,12 @@ pub struct SocketRow {
     /// Name of the network namespace among `ip netns list`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns_name: Option<String>,
+    /// Processes that hold the socket, as of the last scan; left out when it is one, or none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holders: Option<u32>,
+    /// Uid of the Kubernetes pod; left out elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
 }
 
 /// Answer to [`SocketsQuestion`].
@@ -185,6 +193,8 @@ pub struct Namespaces {
     pub schema: u32,
     /// Those with the most sockets first.
     pub namespaces: Vec<NamespaceRow>,
+    /// What all of them share.
+    pub machine: MachineFact,
 }
 
 /// One network namespace.
@@ -200,6 +210,8 @@ pub struct NamespaceRow {
     pub minisocks: u64,
     /// The kernel's own counters since the namespace was made; left out is what it does not count.
     pub kernel: BTreeMap<String, u64>,
+    /// Its settings; `null` before they were read, or where it cannot be entered.
+    pub limits: Option<NamespaceLimits>,
 }
 
 /// One state in the summary.

@@ -1,6 +1,8 @@
 //! The sweeper: the one thread that enters namespaces, dumps sockets and looks into other
 //! processes. It does one job at a time and reports what it read; it decides nothing.
 
+mod facts;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -9,11 +11,12 @@ use rustc_hash::FxHashMap;
 
 use super::bpf::holders::Holders;
 use super::netns::{self, Discovered, NAMED};
-use super::procfs::{ProcRoot, cgroup, fd, netstat, sockstat};
+use super::procfs::{self, ProcRoot, cgroup, fd, netstat, sockstat};
 use super::sockdiag::{DumpError, Dumper};
 use crate::clock;
 use crate::core::facts::{
-    DumpRow, DumpTime, MinisockCount, NamespaceFact, NetnsIdentity, StateSet,
+    CommandLine, DumpRow, DumpTime, MachineFact, MinisockCount, NamespaceFact, NetnsIdentity,
+    ProcessFact, StateSet,
 };
 use tcpmon_common::Holder;
 
@@ -34,6 +37,10 @@ pub enum Job {
     Cgroups,
     /// Look at the listeners and the counters of every namespace known, and of these.
     Queues(Vec<NetnsIdentity>),
+    /// Find out who these processes are and how many files they have open.
+    Processes(Vec<u32>),
+    /// The same of one process, and its command line: somebody asks.
+    Process(u32),
 }
 
 /// What the sweeper read.
@@ -74,6 +81,22 @@ pub enum Report {
     Listeners(Vec<DumpRow>),
     /// What else was read of one namespace.
     Namespace(NamespaceFact),
+    /// What is limited for the whole machine.
+    Machine(MachineFact),
+    /// Who the processes are.
+    Processes {
+        /// One for each that was asked for.
+        facts: Vec<ProcessFact>,
+        /// Processor time it took.
+        cost_ns: u64,
+    },
+    /// One process; no part of a sweep.
+    Process {
+        /// Who it is.
+        fact: ProcessFact,
+        /// `None` when it may not be read, or not in time.
+        command_line: Option<CommandLine>,
+    },
 }
 
 /// How a sweep went.
@@ -98,6 +121,8 @@ pub struct Sweeper<R> {
     root: ProcRoot,
     holders: Option<Holders>,
     namespaces: Vec<Discovered>,
+    limits: facts::Limits,
+    processes: facts::Processes,
     report: R,
 }
 
@@ -106,10 +131,13 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     ///
     /// `holders`: the loaded iterator; without it the descriptors are looked up in `/proc`.
     pub fn new(holders: Option<Holders>, report: R) -> Self {
+        let root = ProcRoot::default();
         Self {
-            root: ProcRoot::default(),
+            processes: facts::Processes::new(procfs::inspect::sees_kernel_pids(&root)),
+            root,
             holders,
             namespaces: Vec::new(),
+            limits: facts::Limits::default(),
             report,
         }
     }
@@ -122,6 +150,8 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             Job::Holders => self.find_holders(),
             Job::Cgroups => self.name_cgroups(),
             Job::Queues(namespaces) => self.look_at_queues(&namespaces),
+            Job::Processes(pids) => self.describe_processes(&pids),
+            Job::Process(pid) => self.describe_process(pid),
         }
     }
 
@@ -273,25 +303,30 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
                 return false;
             }
         }
+        if !self.report_machine() {
+            return false;
+        }
         end.cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
         end.duration_ns = clock::boottime_ns().saturating_sub(started_ns);
         (self.report)(Report::Ended(end))
     }
 
-    fn read_queues(&self, namespace: &Discovered) -> io::Result<(NamespaceFact, Vec<DumpRow>)> {
+    fn read_queues(&mut self, namespace: &Discovered) -> io::Result<(NamespaceFact, Vec<DumpRow>)> {
         let entered = netns::enter(namespace)?;
         let mut dumper = Dumper::open()?;
         let mut rows = Vec::new();
         dumper
             .dump_listeners(&mut |chunk| rows.extend_from_slice(chunk))
             .map_err(io::Error::other)?;
+        let identity = NetnsIdentity {
+            cookie: dumper.netns_cookie().unwrap_or(0),
+            inode: namespace.inode,
+        };
         let fact = NamespaceFact {
-            identity: NetnsIdentity {
-                cookie: dumper.netns_cookie().unwrap_or(0),
-                inode: namespace.inode,
-            },
+            identity,
             name: namespace.name.clone(),
             events: netstat::read_own(&self.root).unwrap_or_default().events(),
+            limits: (self.limits).here(&self.root, identity, clock::boottime_ns()),
         };
         drop(entered);
         Ok((fact, rows))

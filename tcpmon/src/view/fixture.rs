@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::State;
 
+use crate::core::facts::{MachineFact, NamespaceLimits, PortRange};
 use crate::core::query::{
     Actor, Confidence, EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, NextStep,
-    OwnerSource, PastVerdict, Role, SCHEMA, SocketRow, Sockets, StateSummary, Summary, VerdictRow,
-    Verdicts,
+    OwnerSource, PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA, SocketRow,
+    Sockets, StateSummary, Summary, VerdictRow, Verdicts,
 };
 use crate::core::verdict::{Kind, Severity};
 
@@ -47,6 +48,8 @@ pub(crate) fn unknown() -> SocketRow {
         half_open: None,
         drops: None,
         netns_name: None,
+        holders: None,
+        pod_uid: None,
     }
 }
 
@@ -219,6 +222,50 @@ pub(crate) fn namespaces() -> Namespaces {
             sockets: 12,
             minisocks: 4,
             kernel: [("listen_drops".to_owned(), 2)].into(),
+            limits: Some(NamespaceLimits {
+                local_ports: Some(PortRange {
+                    low: 32_768,
+                    high: 60_999,
+                }),
+                reserved_ports: Some(Vec::new()),
+                tw_reuse: Some(2),
+                ..NamespaceLimits::default()
+            }),
+        }],
+        machine: MachineFact {
+            max_orphans: Some(16_384),
+            orphans: Some(7),
+            ..MachineFact::default()
+        },
+    }
+}
+
+/// A process with a leak, near its limit of open files.
+pub(crate) fn processes() -> Processes {
+    Processes {
+        schema: SCHEMA,
+        sockets_without_process: 3,
+        processes: vec![ProcessRow {
+            pid: 1234,
+            process: "payments".to_owned(),
+            presence: Some("seen".to_owned()),
+            facts_age_seconds: Some(2.5),
+            age_seconds: Some(11_700.25),
+            executable: Some("/opt/payments/bin/payments".to_owned()),
+            executable_deleted: false,
+            uid: Some(1000),
+            user: Some("payments".to_owned()),
+            cgroup: Some("/system.slice/payments.service".to_owned()),
+            unit: Some("payments.service".to_owned()),
+            container: None,
+            pod_uid: None,
+            threads: Some(12),
+            fd_open: Some(1_000),
+            fd_limit: Some(1_024),
+            sockets: 905,
+            states: [("CLOSE_WAIT".to_owned(), 900), ("LISTEN".to_owned(), 5)].into(),
+            oldest_close_wait_age_seconds: Some(10_300.0),
+            oldest_close_wait_is_lower_bound: true,
         }],
     }
 }
@@ -274,5 +321,16 @@ pub(crate) fn verdicts() -> Verdicts {
             netns: Some(4_026_531_840),
             place: "10.0.0.5:5432".into(),
         }],
+    }
+}
+
+/// The answer about `pid`, if it is that process.
+pub(crate) fn process(pid: u32) -> ProcessAnswer {
+    let mut processes = processes().processes.into_iter();
+    ProcessAnswer {
+        schema: SCHEMA,
+        process: processes.find(|process| process.pid == pid),
+        command_line: Some(vec!["payments".to_owned(), "--serve".to_owned()]),
+        command_line_truncated: false,
     }
 }

@@ -16,6 +16,7 @@ mod life;
 mod model;
 mod owners;
 mod privileges;
+mod processes;
 mod running;
 mod seeds;
 mod serving;

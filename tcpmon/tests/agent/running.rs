@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::de::DeserializeOwned;
 use tcpmon::core::query::{SocketRow, Sockets, Summary};
 use tempfile::TempDir;
 
@@ -131,10 +132,16 @@ impl Agent {
 
     /// The machine at a glance.
     pub(crate) fn summary(&self) -> Summary {
+        self.api("/v1/summary")
+    }
+
+    /// The answer of the local API at `path`.
+    #[track_caller]
+    pub(crate) fn api<T: DeserializeOwned>(&self, path: &str) -> T {
         let stream = UnixStream::connect(self.socket()).expect("it listens");
-        let page = Http::new(stream).get("/v1/summary");
+        let page = Http::new(stream).get(path);
         assert_eq!(page.status, 200, "{}", page.body);
-        serde_json::from_str(&page.body).expect("a summary")
+        serde_json::from_str(&page.body).expect("the document that was asked for")
     }
 
     /// Runs a client command with this agent's socket.

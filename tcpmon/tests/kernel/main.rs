@@ -26,6 +26,7 @@ mod peer_timeouts;
 mod peer_waiting;
 #[path = "../common/place.rs"]
 mod place;
+mod processes;
 #[path = "../common/puppet.rs"]
 mod puppet;
 mod reconnecting;

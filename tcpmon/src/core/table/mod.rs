@@ -14,6 +14,7 @@ mod groups;
 mod listeners;
 mod namespaces;
 mod owners;
+mod process_rows;
 mod processes;
 mod queues;
 mod rows;
@@ -45,10 +46,9 @@ pub use processes::{Process, ProcessId};
 use slots::Slots;
 pub use socket::{Details, Owner, Sighting, SlotId, Socket};
 pub use surroundings::Listening;
-use surroundings::Surroundings;
 pub use totals::{Drift, Totals};
 
-use crate::core::facts::{Kind, MinisockCount, NetnsIdentity};
+use crate::core::facts::{Kind, MachineFact, MinisockCount, NetnsIdentity};
 
 /// How long a TIME_WAIT entry lives: `TCP_TIMEWAIT_LEN` of `include/net/tcp.h`.
 pub const TIME_WAIT_NS: u64 = 60_000_000_000;
@@ -65,9 +65,9 @@ pub struct Table {
     processes: Processes,
     cgroups: Cgroups,
     endings: Endings,
+    machine: MachineFact,
     groups: Groups,
     endpoints: Endpoints,
-    surroundings: Surroundings,
     /// Connections whose peer does not answer, and since when at the latest.
     unanswered: FxHashMap<SlotId, u64>,
     audit: Option<Audit>,
@@ -103,9 +103,9 @@ impl Table {
             processes: Processes::default(),
             cgroups: Cgroups::default(),
             endings: Endings::default(),
+            machine: MachineFact::default(),
             groups: Groups::default(),
             endpoints: Endpoints::default(),
-            surroundings: Surroundings::default(),
             unanswered: FxHashMap::default(),
             last_audit: (0, 0),
             audit: None,

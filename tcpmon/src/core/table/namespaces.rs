@@ -1,8 +1,10 @@
 //! The network namespaces sockets live in.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::core::facts::{KernelEvents, NamespaceFact, NetnsIdentity};
+use crate::core::facts::{KernelEvents, NamespaceFact, NamespaceLimits, NetnsIdentity};
 
 /// Index of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +31,8 @@ pub(super) struct Namespace {
     pub(super) name: Option<String>,
     /// The kernel's counters when they were last read.
     pub(super) events: Option<KernelEvents>,
+    /// Its settings when they were last read.
+    pub(super) limits: Option<Arc<NamespaceLimits>>,
     /// Minisocks by the kernel's count at the last record that told.
     pub(super) kernel_minisocks: Option<u64>,
 }
@@ -106,6 +110,7 @@ impl Namespaces {
         let id = self.intern(fact.identity);
         let namespace = self.get_mut(id);
         namespace.name = fact.name;
+        namespace.limits = fact.limits.or(namespace.limits.take());
         let before = namespace.events.replace(fact.events);
         let mut grown = KernelEvents::default();
         for (index, now) in fact.events.into_iter().enumerate() {

@@ -72,5 +72,6 @@ fn namespace_row(namespace: &Namespace) -> NamespaceRow {
         sockets: namespace.sockets,
         minisocks: namespace.minisocks,
         kernel: told.collect(),
+        limits: namespace.limits.as_deref().cloned(),
     }
 }

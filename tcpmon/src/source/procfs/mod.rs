@@ -3,6 +3,7 @@
 
 pub mod cgroup;
 pub mod fd;
+pub mod inspect;
 pub mod limits;
 pub mod netstat;
 pub mod own;

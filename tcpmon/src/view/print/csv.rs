@@ -10,7 +10,7 @@ use crate::view::format::sanitise;
 /// A column: its name, its value. An unknown value is empty.
 type Field<R> = (&'static str, fn(&R) -> String);
 
-const SOCKET: [Field<SocketRow>; 30] = [
+const SOCKET: [Field<SocketRow>; 32] = [
     ("cookie", |row| optional(row.cookie)),
     ("netns", |row| optional(row.netns)),
     ("family", |row| sanitise(&row.family)),
@@ -49,6 +49,8 @@ const SOCKET: [Field<SocketRow>; 30] = [
     ("half_open", |row| optional(row.half_open)),
     ("drops", |row| optional(row.drops)),
     ("netns_name", |row| text(row.netns_name.as_deref())),
+    ("holders", |row| optional(row.holders)),
+    ("pod_uid", |row| text(row.pod_uid.as_deref())),
 ];
 
 /// The fields of an event before those of its socket.
@@ -195,6 +197,8 @@ mod tests {
             half_open: Some(0),
             drops: Some(0),
             netns_name: Some(String::new()),
+            holders: Some(0),
+            pod_uid: Some(String::new()),
             ..row
         }
     }

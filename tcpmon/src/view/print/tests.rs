@@ -94,8 +94,8 @@ fn csv() {
         [
             "7994,4026531840,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,11520.5,false,48213,\
              1234,payments,17,fd_table,/system.slice/payments.service,payments.service,,server,\
-             full,true,,,1000,1,14480,,,,",
-            ",,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,125.0,true,,,,,,,,,,full,,,,,,,,,,",
+             full,true,,,1000,1,14480,,,,,,",
+            ",,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,125.0,true,,,,,,,,,,full,,,,,,,,,,,,",
         ]
     );
 }

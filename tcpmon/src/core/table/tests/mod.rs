@@ -4,6 +4,7 @@ mod audits;
 mod endings;
 mod invariants;
 mod owners;
+mod processes;
 mod queues;
 mod records;
 

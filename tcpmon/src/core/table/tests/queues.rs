@@ -80,6 +80,7 @@ fn read(table: &mut Table, cookie: u64, overflows: Option<u64>) {
         identity: NetnsIdentity { cookie, inode: 7 },
         name: Some("blue".into()),
         events: events(overflows),
+        limits: None,
     });
 }
 
@@ -107,6 +108,7 @@ fn sockets_have_the_name_of_their_namespace() {
         identity: NETNS,
         name: Some("blue".into()),
         events: KernelEvents::default(),
+        limits: None,
     });
     assert_eq!(rows(&table, 2)[0].netns_name.as_deref(), Some("blue"));
 }
