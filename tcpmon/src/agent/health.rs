@@ -86,6 +86,7 @@ impl Agent {
         let now_ns = clock::boottime_ns();
         let mut limits = self.host.limits.clone();
         limits.extend(self.sweep_problems.iter().cloned());
+        limits.extend(unfound(self.table.unfound_namespaces()));
         Summary {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -172,6 +173,16 @@ impl Agent {
             watch_dropped: self.watchers.dropped(),
         }
     }
+}
+
+/// What follows from namespaces that live and cannot be looked into.
+fn unfound(count: u64) -> Option<String> {
+    (count > 0).then(|| {
+        format!(
+            "{count} network namespaces with sockets were not found: they are known from the stream \
+             alone"
+        )
+    })
 }
 
 fn owned(map: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {

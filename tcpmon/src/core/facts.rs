@@ -3,6 +3,7 @@
 
 use tcpmon_common::State;
 
+use crate::core::netns::NetnsName;
 use crate::core::tuple::Tuple;
 
 /// A set of states, one bit per kernel number, as `idiag_states` of `linux/inet_diag.h`.
@@ -175,8 +176,8 @@ pub type KernelEvents = [Option<u64>; KernelEvent::ALL.len()];
 pub struct NamespaceFact {
     /// Which.
     pub identity: NetnsIdentity,
-    /// Its name among `ip netns list`.
-    pub name: Option<String>,
+    /// Its name.
+    pub name: Option<NetnsName>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
 }

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod filter;
 pub mod fsm;
 pub mod histogram;
+pub mod netns;
 pub mod query;
 pub mod snapshot;
 pub mod table;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::State;
 
+use crate::core::netns::NameSource;
 use crate::core::query::{
-    EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, OwnerSource, Role, SCHEMA,
-    SocketRow, Sockets, StateSummary, Summary,
+    EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, NetnsView, OwnerSource, Role,
+    SCHEMA, SocketRow, Sockets, StateSummary, Summary,
 };
 
 /// A process name that tries everything: clear the screen, reorder, ring, break the line.
@@ -45,6 +46,7 @@ pub(crate) fn unknown() -> SocketRow {
         half_open: None,
         drops: None,
         netns_name: None,
+        netns_name_source: None,
     }
 }
 
@@ -65,6 +67,8 @@ pub(crate) fn known() -> SocketRow {
         uid: Some(1000),
         recv_queue: Some(1),
         send_queue: Some(14_480),
+        netns_name: Some("host".to_owned()),
+        netns_name_source: Some(NameSource::Host),
         age_seconds: 11_520.5,
         age_is_lower_bound: false,
         ..unknown()
@@ -214,6 +218,8 @@ pub(crate) fn namespaces() -> Namespaces {
         namespaces: vec![NamespaceRow {
             netns: Some(4_026_531_840),
             name: Some("blue".to_owned()),
+            name_source: Some(NameSource::IpNetns),
+            known_from: NetnsView::Dumps,
             sockets: 12,
             minisocks: 4,
             kernel: [("listen_drops".to_owned(), 2)].into(),

@@ -17,6 +17,7 @@ mod rows;
 mod slots;
 mod socket;
 mod totals;
+mod vanished;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,8 @@ pub struct Table {
     seeded: bool,
     /// Sockets whose holder is not confirmed; what the next scan is for.
     unconfirmed: bool,
+    /// When the last scan of file descriptors began; 0 before the first.
+    holders_scanned_ns: u64,
     /// How long a FIN_WAIT2 minisock lives.
     fin_timeout_ns: u64,
     totals: Totals,
@@ -89,6 +92,7 @@ impl Table {
             audits: 0,
             seeded: false,
             unconfirmed: false,
+            holders_scanned_ns: 0,
             fin_timeout_ns: TIME_WAIT_NS,
             totals: Totals::default(),
         }

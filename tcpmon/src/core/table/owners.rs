@@ -20,6 +20,7 @@ impl Table {
     /// Takes over a whole scan that began at `started_ns`. Sockets that changed hands since are
     /// confirmed by the next one. Of several holders the first in the scan is named.
     pub fn set_holders(&mut self, started_ns: u64, holders: &[Holder]) {
+        self.holders_scanned_ns = started_ns;
         let (by_cookie, by_inode) = self.unbound();
         for holder in holders {
             let id = self

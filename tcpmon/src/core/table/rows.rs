@@ -154,6 +154,7 @@ impl Table {
         let identity = cgroup.map(|cgroup| &cgroup.identity);
         let details = socket.details;
         let queue = self.listeners.queue(id);
+        let netns_name = self.namespaces.get(socket.netns).name.as_ref();
         SocketRow {
             cookie: nonzero(socket.cookie),
             netns: self.netns_inode(socket),
@@ -186,7 +187,8 @@ impl Table {
             accept_queue_longest: queue.map(|queue| queue.longest),
             half_open: (socket.state == State::Listen).then(|| self.half_open(id)),
             drops: queue.and_then(|queue| queue.drops),
-            netns_name: self.namespaces.get(socket.netns).name.clone(),
+            netns_name: netns_name.map(|name| name.text.clone()),
+            netns_name_source: netns_name.map(|name| name.source),
         }
     }
 

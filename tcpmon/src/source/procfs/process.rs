@@ -80,6 +80,19 @@ pub fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     })
 }
 
+/// What the kernel has marked the process with, `PF_…` of `include/linux/sched.h`; `None` when it is
+/// gone.
+#[must_use]
+pub fn read_flags(root: &ProcRoot, pid: u32) -> Option<u64> {
+    parse_flags(&fs::read(root.of(pid, "stat")).ok()?)
+}
+
+fn parse_flags(stat: &[u8]) -> Option<u64> {
+    let end_of_name = stat.iter().rposition(|byte| *byte == b')')?;
+    let fields = str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
+    number(fields.split_ascii_whitespace().nth(9 - 3)?)
+}
+
 /// Path of the process's control group.
 ///
 /// # Errors
@@ -122,6 +135,7 @@ mod tests {
         for name in ["cat", "", "a b", "x) S 1 2 3", "((", ")", "new\nline"] {
             let text = format!("17 ({name}) {STAT}");
             assert_eq!(parse_stat(text.as_bytes()), Some(expected), "{name}");
+            assert_eq!(parse_flags(text.as_bytes()), Some(4_194_560), "{name}");
         }
         let text = [b"17 (\xff\xfe) ".as_slice(), STAT.as_bytes()].concat();
         assert_eq!(parse_stat(&text), Some(expected));

@@ -4,13 +4,13 @@
 use std::io;
 
 use crate::core::query::{EventRow, SocketRow, StateSummary};
-use crate::view::column::{owner_name, role_name};
+use crate::view::column::{netns_name_word, owner_name, role_name};
 use crate::view::format::sanitise;
 
 /// A column: its name, its value. An unknown value is empty.
 type Field<R> = (&'static str, fn(&R) -> String);
 
-const SOCKET: [Field<SocketRow>; 30] = [
+const SOCKET: [Field<SocketRow>; 31] = [
     ("cookie", |row| optional(row.cookie)),
     ("netns", |row| optional(row.netns)),
     ("family", |row| sanitise(&row.family)),
@@ -49,6 +49,9 @@ const SOCKET: [Field<SocketRow>; 30] = [
     ("half_open", |row| optional(row.half_open)),
     ("drops", |row| optional(row.drops)),
     ("netns_name", |row| text(row.netns_name.as_deref())),
+    ("netns_name_source", |row| {
+        optional(row.netns_name_source.map(netns_name_word))
+    }),
 ];
 
 /// The fields of an event before those of its socket.
@@ -143,6 +146,7 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
+    use crate::core::netns::NameSource;
     use crate::view::fixture;
 
     /// The keys of a JSON object without nested objects, in the order they are written.
@@ -163,6 +167,7 @@ mod tests {
             half_open: Some(0),
             drops: Some(0),
             netns_name: Some(String::new()),
+            netns_name_source: Some(NameSource::Host),
             ..row
         }
     }

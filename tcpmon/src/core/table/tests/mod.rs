@@ -6,6 +6,7 @@ mod invariants;
 mod owners;
 mod queues;
 mod records;
+mod vanished;
 
 use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};
