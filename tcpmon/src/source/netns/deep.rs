@@ -1,6 +1,7 @@
 //! Looks for namespaces wherever something can keep one: threads, descriptors, and mounts in front
 //! of any process. About 3 µs per descriptor and thread of the machine, so it is done only when one
-//! is missing and the kernel cannot be asked.
+//! is missing and the kernel cannot be asked. Not seen are the descriptors of a thread that has a table
+//! of its own (`unshare(2)` with `CLONE_FILES`).
 
 use std::fs;
 use std::io;
@@ -21,7 +22,6 @@ pub(super) struct Found {
 }
 
 struct Search<'a> {
-    root: &'a ProcRoot,
     wanted: &'a FxHashSet<u32>,
     mount_namespaces: FxHashSet<u64>,
     found: Found,
@@ -30,41 +30,45 @@ struct Search<'a> {
 /// Finds those of the namespaces with these inodes that are there.
 pub(super) fn seek(root: &ProcRoot, wanted: &FxHashSet<u32>) -> io::Result<Found> {
     let mut search = Search {
-        root,
         wanted,
         mount_namespaces: FxHashSet::default(),
         found: Found::default(),
     };
     for pid in root.pids()? {
-        for looked in [
-            search.threads(pid),
-            search.descriptors(pid),
-            search.mounts(pid),
-        ] {
-            // Any other error: the process has ended.
-            if looked.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-                search.found.denied += 1;
-            }
+        let threads = fs::read_dir(root.of(pid, "task"));
+        let mut listed = false;
+        for thread in threads.into_iter().flatten().flatten() {
+            let thread = thread.path();
+            // They share their descriptors; one that has ended shows none.
+            listed = listed || search.look(|search| search.descriptors(&thread));
+            search.look(|search| search.membership(&thread));
+            search.look(|search| search.mounts(&thread));
         }
     }
     Ok(search.found)
 }
 
 impl Search<'_> {
-    fn threads(&mut self, pid: u32) -> io::Result<()> {
-        for entry in fs::read_dir(self.root.of(pid, "task"))? {
-            let path = entry?.path().join("ns/net");
-            match fs::metadata(&path) {
-                Ok(file) => self.add(u32::try_from(file.ino()).ok(), &path),
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
-                Err(_) => {}
-            }
-        }
-        Ok(())
+    /// Looks at one place; whether there was something to see. What is not permitted is counted; after
+    /// any other error the thread has ended.
+    fn look(&mut self, at: impl FnOnce(&mut Self) -> io::Result<bool>) -> bool {
+        at(self).unwrap_or_else(|error| {
+            self.found.denied += u64::from(error.kind() == io::ErrorKind::PermissionDenied);
+            false
+        })
     }
 
-    fn descriptors(&mut self, pid: u32) -> io::Result<()> {
-        for entry in fs::read_dir(self.root.of(pid, "fd"))? {
+    fn membership(&mut self, thread: &Path) -> io::Result<bool> {
+        let path = thread.join("ns/net");
+        let inode = fs::metadata(&path)?.ino();
+        self.add(u32::try_from(inode).ok(), &path);
+        Ok(true)
+    }
+
+    fn descriptors(&mut self, thread: &Path) -> io::Result<bool> {
+        let mut some = false;
+        for entry in fs::read_dir(thread.join("fd"))? {
+            some = true;
             let path = entry?.path();
             match fs::read_link(&path) {
                 Ok(target) => self.add(target.to_str().and_then(mounts::inode_of), &path),
@@ -72,20 +76,20 @@ impl Search<'_> {
                 Err(_) => {}
             }
         }
-        Ok(())
+        Ok(some)
     }
 
-    fn mounts(&mut self, pid: u32) -> io::Result<()> {
-        let place = fs::metadata(self.root.of(pid, "ns/mnt"))?.ino();
-        if !self.mount_namespaces.insert(place) {
-            return Ok(());
+    fn mounts(&mut self, thread: &Path) -> io::Result<bool> {
+        let place = fs::metadata(thread.join("ns/mnt"))?.ino();
+        if self.mount_namespaces.contains(&place) {
+            return Ok(true);
         }
-        for mount in mounts::of(&self.root.of(pid, "mountinfo"))? {
+        for mount in mounts::of(&thread.join("mountinfo"))? {
             let below = mount.path.strip_prefix("/").unwrap_or(&mount.path);
-            let path = self.root.of(pid, "root").join(below);
-            self.add(Some(mount.inode), &path);
+            self.add(Some(mount.inode), &thread.join("root").join(below));
         }
-        Ok(())
+        self.mount_namespaces.insert(place);
+        Ok(true)
     }
 
     fn add(&mut self, inode: Option<u32>, path: &Path) {
