@@ -138,6 +138,9 @@ pub struct Search {
     pub began_ns: u64,
     /// Inodes of the namespaces found. One that was found is left to its dump.
     pub found: FxHashSet<u32>,
+    /// Inodes of namespaces in which a process holds a socket, of any protocol. Nobody can enter one
+    /// that nothing else keeps, but it is there.
+    pub kept: FxHashSet<u32>,
     /// Namespaces of which the kernel itself said that they are gone.
     pub denied_by_kernel: FxHashSet<NetnsIdentity>,
     /// Everything that can keep a namespace was looked at: processes and their threads, their
@@ -151,6 +154,7 @@ impl Search {
     pub fn misses(&self, netns: NetnsIdentity) -> bool {
         netns.inode != 0
             && !self.found.contains(&netns.inode)
+            && !self.kept.contains(&netns.inode)
             && (self.complete || self.denied_by_kernel.contains(&netns))
     }
 }

@@ -156,7 +156,10 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
                 return None;
             }
         };
-        let mut search = (self.seeker).complete(&self.root, &mut discovery, known, everywhere);
+        let holders = &mut self.holders;
+        let mut kept = || holders.as_mut()?.namespaces().ok();
+        let mut search =
+            (self.seeker).complete(&self.root, &mut discovery, known, everywhere, &mut kept);
         search.began_ns = began_ns;
         let Discovery {
             mut namespaces,

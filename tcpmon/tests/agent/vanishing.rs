@@ -1,13 +1,13 @@
 //! Namespaces that go without a word, and some that only seem to.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-use crate::net::{listener, pair, read_end};
+use crate::net::{ANY_PORT, listener, pair, read_end};
 use crate::place::{in_namespace, now_ns};
 use crate::puppet::Puppet;
 use crate::running::Agent;
@@ -177,7 +177,23 @@ fn a_namespace_is_there_while_a_process_is_in_it() {
 }
 
 #[test]
-fn a_namespace_is_there_while_a_socket_in_it_is_held_elsewhere() {
+fn a_namespace_is_there_while_a_socket_of_another_protocol_is_held() {
+    in_namespace(|_| {
+        let agent = Agent::start(&[]);
+        let place = with_time_waits(&agent);
+        let netns = place.inode();
+        let socket = place.visit(|| UdpSocket::bind(ANY_PORT).expect("a socket"));
+        drop(place);
+        stays(&agent, netns);
+        drop(socket);
+        if can_be_told() {
+            goes(&agent, netns);
+        }
+    });
+}
+
+#[test]
+fn a_namespace_is_there_while_a_tcp_socket_in_it_is_held() {
     in_namespace(|_| {
         let agent = Agent::start(&[]);
         let place = with_time_waits(&agent);

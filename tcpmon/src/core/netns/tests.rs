@@ -170,6 +170,9 @@ fn a_namespace_is_missed_where_everything_was_seen_or_the_kernel_says_so() {
     let mut search = Search::default();
     search.denied_by_kernel.insert(netns);
     assert!(search.misses(netns));
+    search.kept.insert(7);
+    assert!(!search.misses(netns), "a socket keeps it");
+    search.kept.clear();
     let successor = NetnsIdentity {
         cookie: 10,
         ..netns

@@ -2,8 +2,8 @@
 //! of a dying namespace in silence (`inet_twsk_purge`).
 //!
 //! A namespace lives while a process or thread is in it, while a descriptor or a mount of its nsfs
-//! file is there, and while it has full sockets (`sk_net_refcnt` of `include/net/sock.h`; minisocks
-//! and requests do not count). So it is gone when neither was found:
+//! file is there, and while it has sockets, of whatever protocol (`sk_net_refcnt` of
+//! `include/net/sock.h`; minisocks and requests do not count). So it is gone when neither was found:
 //!
 //! - a search that looked everywhere missed it, twice in a row, for what keeps it may be handed on
 //!   behind the search's back; or once, if the kernel itself said so;
@@ -14,10 +14,10 @@
 //! been lost. Then a scan of file descriptors, made since the namespace was first missed, finds
 //! nobody with it.
 //!
-//! Not seen are a socket or a descriptor on its way in a message between two processes, and, where the
-//! kernel does not tell (before Linux 6.18, and of namespaces without a process since 6.19), sockets of
-//! other protocols: if nothing else keeps a namespace, its minisocks are given up too early. The next
-//! dump, or the next record, brings back what is there.
+//! Not seen are a socket or a descriptor on its way in a message between two processes, and, without
+//! the iterator over open files (before Linux 5.11), sockets of other protocols that are held in another
+//! namespace: if nothing else keeps a namespace, its minisocks are given up too early. The next dump, or
+//! the next record, brings back what is there.
 
 use rustc_hash::FxHashMap;
 use tcpmon_common::State;
