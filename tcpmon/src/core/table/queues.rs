@@ -74,7 +74,7 @@ fn namespace_row(namespace: &Namespace) -> NamespaceRow {
         netns: (namespace.identity.inode != 0).then_some(namespace.identity.inode),
         name: namespace.name.as_ref().map(|name| name.text.clone()),
         name_source: namespace.name.as_ref().map(|name| name.source),
-        known_from: if namespace.seeded {
+        known_from: if namespace.seeded && namespace.missed.times == 0 {
             NetnsView::Dumps
         } else {
             NetnsView::Stream

@@ -64,7 +64,7 @@ impl Seeker {
         if everywhere && !unknown.is_empty() {
             look_everywhere(root, discovery, &mut search, &unknown);
         }
-        if search.complete || !search.denied_by_kernel.is_empty() {
+        if everywhere && (search.complete || !search.denied_by_kernel.is_empty()) {
             search.kept = kept().unwrap_or_default();
         }
         search
