@@ -88,6 +88,7 @@ impl Agent {
         let now_ns = clock::boottime_ns();
         let mut limits = self.host.limits.clone();
         limits.extend(self.sweep_problems.iter().cloned());
+        limits.extend(unfound(self.table.unfound_namespaces()));
         Summary {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -181,6 +182,16 @@ impl Agent {
             judging_ns: self.court.cost_ns(),
         }
     }
+}
+
+/// What follows from namespaces that live and cannot be looked into.
+fn unfound(count: u64) -> Option<String> {
+    (count > 0).then(|| {
+        format!(
+            "{count} network namespaces with sockets were not found: they are known from the stream \
+             alone"
+        )
+    })
 }
 
 fn owned(map: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {

@@ -283,6 +283,7 @@ impl Agent {
         let job = match kind {
             Kind::Audit => Job::Audit {
                 with_info: self.audits.count == 0,
+                known: self.table.occupied_namespaces().collect(),
             },
             Kind::Minisocks => Job::Minisocks(minisocks),
             Kind::Holders => Job::Holders,
@@ -310,6 +311,13 @@ impl Agent {
     /// The sweeper's own cost when the report is the last of its sweep.
     fn take_over(&mut self, report: Report) -> Option<u64> {
         match report {
+            Report::Searched { search, cost_ns } => {
+                let now_ns = clock::boottime_ns();
+                // Nothing that happened before the search is left in the ring.
+                self.drain_to(now_ns);
+                self.table.give_up_vanished(&search, now_ns);
+                self.sweep_cost_ns += cost_ns;
+            }
             Report::Began(states) => {
                 self.repairs_before = self.repairs();
                 self.table.begin_audit(states);

@@ -11,6 +11,7 @@ use tcpmon_common::State;
 pub use limits::{MachineFact, NamespaceLimits, PortRange};
 pub use process::{CommandLine, Presence, ProcessFact};
 
+use crate::core::netns::NetnsName;
 use crate::core::tuple::Tuple;
 
 /// A set of states, one bit per kernel number, as `idiag_states` of `linux/inet_diag.h`.
@@ -226,8 +227,8 @@ pub type KernelEvents = [Option<u64>; KernelEvent::ALL.len()];
 pub struct NamespaceFact {
     /// Which.
     pub identity: NetnsIdentity,
-    /// Its name among `ip netns list`.
-    pub name: Option<String>,
+    /// Its name.
+    pub name: Option<NetnsName>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
     /// Its settings, which are read about twice a minute; `None` before they were.

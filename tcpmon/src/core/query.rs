@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::facts::{MachineFact, NamespaceLimits};
 use crate::core::filter::Filter;
+use crate::core::netns::NameSource;
 pub use processes::{ProcessAnswer, ProcessRow, Processes};
 pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
 
@@ -130,7 +131,8 @@ pub struct SocketRow {
     /// For a listener, SYNs and handshakes it dropped in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drops: Option<u32>,
-    /// Name of the network namespace among `ip netns list`.
+    /// Name of the network namespace: `host`, its name among `ip netns list`, or the pod, container
+    /// or service that lives in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns_name: Option<String>,
     /// Processes that hold the socket, as of the last scan; left out when it is one, or none is known.
@@ -139,6 +141,9 @@ pub struct SocketRow {
     /// Uid of the Kubernetes pod; left out elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_uid: Option<String>,
+    /// What kind of name that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns_name_source: Option<NameSource>,
 }
 
 /// Answer to [`SocketsQuestion`].
@@ -197,13 +202,29 @@ pub struct Namespaces {
     pub machine: MachineFact,
 }
 
+/// How a network namespace is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetnsView {
+    /// The stream, and dumps that compare the table with the kernel's own list.
+    Dumps,
+    /// The stream alone: it has not been looked into yet, was not found, or may not be entered.
+    /// Sockets older than the agent are not known until they change.
+    Stream,
+}
+
 /// One network namespace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamespaceRow {
     /// Inode, as `/proc/PID/ns/net` shows it; `null` for sockets the kernel did not place.
     pub netns: Option<u32>,
-    /// Name among `ip netns list`.
+    /// `host`, its name among `ip netns list`, or the pod, container or service that lives in it;
+    /// `null` when nothing but the inode is known.
     pub name: Option<String>,
+    /// What kind of name that is.
+    pub name_source: Option<NameSource>,
+    /// Where the knowledge of its sockets comes from.
+    pub known_from: NetnsView,
     /// Sockets in it, minisocks included.
     pub sockets: u64,
     /// TIME_WAIT and FIN_WAIT2 minisocks in it.

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 
 use super::bpf::holders::Holders;
-use super::netns::{self, Discovered, NAMED};
+use super::netns::{self, Discovered, Discovery, NAMED, Namer, Seeker};
 use super::procfs::{self, ProcRoot, cgroup, fd, netstat, sockstat};
 use super::sockdiag::{DumpError, Dumper};
 use crate::clock;
@@ -18,7 +18,12 @@ use crate::core::facts::{
     CommandLine, DumpRow, DumpTime, MachineFact, MinisockCount, NamespaceFact, NetnsIdentity,
     ProcessFact, StateSet,
 };
+use crate::core::netns::Search;
 use tcpmon_common::Holder;
+
+/// Said when a process's namespace may not be known.
+const HIDDEN: &str = "some processes do not show their network namespace (that takes CAP_SYS_PTRACE): \
+    sockets in those that stay hidden are unknown until they change";
 
 /// What the sweeper is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub enum Job {
     Audit {
         /// Ask for `tcp_info` too: bounds of ages, at more than twice the cost.
         with_info: bool,
+        /// The namespaces the table has sockets in: those that are missing are searched for.
+        known: Vec<NetnsIdentity>,
     },
     /// Dump the TIME_WAIT and FIN_WAIT2 sockets of these namespaces, where the kernel counts others
     /// than the table.
@@ -46,6 +53,13 @@ pub enum Job {
 /// What the sweeper read.
 #[derive(Debug)]
 pub enum Report {
+    /// What became of the namespaces the table has sockets in.
+    Searched {
+        /// What the search found out.
+        search: Search,
+        /// Processor time it took.
+        cost_ns: u64,
+    },
     /// A sweep of sockets in these states begins.
     Began(StateSet),
     /// Rows of one namespace, up to some thousands.
@@ -123,6 +137,8 @@ pub struct Sweeper<R> {
     namespaces: Vec<Discovered>,
     limits: facts::Limits,
     processes: facts::Processes,
+    namer: Namer,
+    seeker: Seeker,
     report: R,
 }
 
@@ -134,6 +150,8 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         let root = ProcRoot::default();
         Self {
             processes: facts::Processes::new(procfs::inspect::sees_kernel_pids(&root)),
+            namer: Namer::new(&root),
+            seeker: Seeker::default(),
             root,
             holders,
             namespaces: Vec::new(),
@@ -145,7 +163,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     /// Does one job; `false` when nobody listens any more.
     pub fn run(&mut self, job: Job) -> bool {
         match job {
-            Job::Audit { with_info } => self.audit(with_info),
+            Job::Audit { with_info, known } => self.audit(with_info, &known),
             Job::Minisocks(namespaces) => self.minisocks(&namespaces),
             Job::Holders => self.find_holders(),
             Job::Cgroups => self.name_cgroups(),
@@ -155,32 +173,56 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         }
     }
 
-    /// Looks for namespaces anew; `false` when some may have stayed hidden.
-    fn discover(&mut self) -> bool {
-        match netns::discover(&self.root, &NAMED) {
-            Ok(discovery) => {
-                self.namespaces = discovery.namespaces;
-                discovery.denied == 0
-            }
+    /// Looks for namespaces anew, for those of `known` above all; `everywhere`: also where that is
+    /// dear. `None` when that is not possible; else the search, and whether some processes'
+    /// namespaces may not be known.
+    fn discover(&mut self, known: &[NetnsIdentity], everywhere: bool) -> Option<(Search, bool)> {
+        let began_ns = clock::boottime_ns();
+        let mut discovery = match netns::discover(&self.root, &NAMED) {
+            Ok(discovery) => discovery,
             Err(error) => {
                 log::warn!("cannot look for namespaces: {error}");
-                false
+                return None;
             }
+        };
+        let holders = &mut self.holders;
+        let mut kept = || holders.as_mut()?.namespaces().ok();
+        let mut search =
+            (self.seeker).complete(&self.root, &mut discovery, known, everywhere, &mut kept);
+        search.began_ns = began_ns;
+        let Discovery {
+            mut namespaces,
+            denied,
+            ..
+        } = discovery;
+        for namespace in &mut namespaces {
+            namespace.name = self.namer.name(&self.root, namespace);
         }
+        self.namespaces = namespaces;
+        Some((search, denied > 0))
     }
 
-    fn audit(&mut self, with_info: bool) -> bool {
-        let discovered = self.discover();
+    fn audit(&mut self, with_info: bool, known: &[NetnsIdentity]) -> bool {
+        let cpu_ns = clock::thread_cpu_ns();
+        let discovered = self.discover(known, true);
+        let cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
+        let all_seen = matches!(discovered, Some((_, false)));
+        if let Some((search, _)) = discovered
+            && !(self.report)(Report::Searched { search, cost_ns })
+        {
+            return false;
+        }
         let all = self.namespaces.clone();
-        self.sweep(&all, StateSet::LIVE, with_info, discovered)
+        self.sweep(&all, StateSet::LIVE, with_info, all_seen)
     }
 
     fn minisocks(&mut self, wanted: &[MinisockCount]) -> bool {
+        let identities: Vec<NetnsIdentity> = wanted.iter().map(|count| count.netns).collect();
+        self.make_known(&identities);
         let wanted: FxHashMap<u32, &MinisockCount> = wanted
             .iter()
             .map(|count| (count.netns.inode, count))
             .collect();
-        self.make_known(wanted.keys().copied());
         let some: Vec<Discovered> = self
             .namespaces
             .iter()
@@ -194,11 +236,11 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         self.sweep(&some, StateSet::MINISOCKS, false, false)
     }
 
-    /// Looks for namespaces anew when one of `inodes` was born since the last time.
-    fn make_known(&mut self, mut inodes: impl Iterator<Item = u32>) {
+    /// Looks for namespaces anew when one of `wanted` was born since the last time.
+    fn make_known(&mut self, wanted: &[NetnsIdentity]) {
         let known: BTreeSet<u32> = self.namespaces.iter().map(|found| found.inode).collect();
-        if inodes.any(|inode| !known.contains(&inode)) {
-            self.discover();
+        if wanted.iter().any(|netns| !known.contains(&netns.inode)) {
+            self.discover(wanted, false);
         }
     }
 
@@ -206,7 +248,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     /// the table's, or there are minisocks with a silent edge ahead of them.
     fn differs(&self, namespace: &Discovered, count: &MinisockCount) -> bool {
         let counted = namespace
-            .pid
+            .pid()
             .and_then(|pid| sockstat::read(&self.root, pid).ok())
             .and_then(|stat| stat.minisocks);
         count.orphans > 0 || counted != Some(count.minisocks)
@@ -235,6 +277,9 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
                     problems.insert(problem);
                 }
             }
+        }
+        if states == StateSet::LIVE && !discovered {
+            problems.insert(HIDDEN.to_owned());
         }
         end.complete = discovered && end.failed == 0;
         end.problems = problems.into_iter().collect();
@@ -290,7 +335,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
 
     fn look_at_queues(&mut self, wanted: &[NetnsIdentity]) -> bool {
         let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
-        self.make_known(wanted.iter().map(|netns| netns.inode));
+        self.make_known(wanted);
         let mut end = SweepEnd::default();
         for namespace in self.namespaces.clone() {
             // What cannot be entered is complained of by the audit.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use tcpmon_common::State;
 
 use crate::core::facts::{MachineFact, NamespaceLimits, PortRange};
+use crate::core::netns::NameSource;
 use crate::core::query::{
-    Actor, Confidence, EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, NextStep,
-    OwnerSource, PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA, SocketRow,
-    Sockets, StateSummary, Summary, VerdictRow, Verdicts,
+    Actor, Confidence, EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, NetnsView,
+    NextStep, OwnerSource, PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA,
+    SocketRow, Sockets, StateSummary, Summary, VerdictRow, Verdicts,
 };
 use crate::core::verdict::{Kind, Severity};
 
@@ -50,6 +51,7 @@ pub(crate) fn unknown() -> SocketRow {
         netns_name: None,
         holders: None,
         pod_uid: None,
+        netns_name_source: None,
     }
 }
 
@@ -70,6 +72,8 @@ pub(crate) fn known() -> SocketRow {
         uid: Some(1000),
         recv_queue: Some(1),
         send_queue: Some(14_480),
+        netns_name: Some("host".to_owned()),
+        netns_name_source: Some(NameSource::Host),
         age_seconds: 11_520.5,
         age_is_lower_bound: false,
         ..unknown()
@@ -219,6 +223,8 @@ pub(crate) fn namespaces() -> Namespaces {
         namespaces: vec![NamespaceRow {
             netns: Some(4_026_531_840),
             name: Some("blue".to_owned()),
+            name_source: Some(NameSource::IpNetns),
+            known_from: NetnsView::Dumps,
             sockets: 12,
             minisocks: 4,
             kernel: [("listen_drops".to_owned(), 2)].into(),

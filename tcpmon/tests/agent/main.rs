@@ -14,7 +14,9 @@ mod differential;
 mod http;
 mod life;
 mod model;
+mod names;
 mod owners;
+mod passing;
 mod privileges;
 mod processes;
 mod running;
@@ -22,6 +24,7 @@ mod seeds;
 mod serving;
 mod ss;
 mod storm;
+mod vanishing;
 mod watch;
 mod world;
 

@@ -11,6 +11,7 @@ mod families;
 mod flood;
 mod harness;
 mod lifecycle;
+mod namespaces;
 #[path = "../common/net.rs"]
 mod net;
 #[path = "../common/netlink.rs"]

@@ -432,3 +432,15 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn every_hierarchy_of_version_1_may_tell() {
+    let id = "0123456789abcdef".repeat(4);
+    let text = format!(
+        "9:name=systemd:/system.slice/docker.service\n4:memory:/docker/{id}\n2:cpu,cpuacct:/\n0::/\nodd"
+    );
+    let identity = Identity::from_proc(&text);
+    assert_eq!(identity.unit.as_deref(), Some("docker.service"));
+    assert_eq!(identity.container.map(|container| container.id), Some(id));
+    assert_eq!(Identity::from_proc(""), Identity::default());
+}

@@ -22,6 +22,7 @@ mod slots;
 mod socket;
 mod surroundings;
 mod totals;
+mod vanished;
 
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,8 @@ pub struct Table {
     seeded: bool,
     /// Sockets whose holder is not confirmed; what the next scan is for.
     unconfirmed: bool,
+    /// When the last scan of file descriptors began; 0 before the first.
+    holders_scanned_ns: u64,
     /// How long a FIN_WAIT2 minisock lives.
     fin_timeout_ns: u64,
     totals: Totals,
@@ -112,6 +115,7 @@ impl Table {
             audits: 0,
             seeded: false,
             unconfirmed: false,
+            holders_scanned_ns: 0,
             fin_timeout_ns: TIME_WAIT_NS,
             totals: Totals::default(),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::core::facts::{KernelEvents, NamespaceFact, NamespaceLimits, NetnsIdentity};
+use crate::core::netns::NetnsName;
 
 /// Index of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +14,15 @@ pub struct NetnsId(u32);
 impl NetnsId {
     /// The stream did not say: the classic tracepoint has no namespace.
     pub const UNKNOWN: Self = Self(0);
+}
+
+/// A namespace that is not found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missed {
+    /// Searches in a row; 0 for one that is there, as far as is known.
+    pub(super) times: u32,
+    /// When the first of them began.
+    pub(super) since_ns: u64,
 }
 
 /// What the table knows of a namespace.
@@ -27,12 +37,14 @@ pub(super) struct Namespace {
     pub(super) minisocks: u64,
     /// Those of them in FIN_WAIT2: a silent edge is ahead of them.
     pub(super) orphans: u64,
-    /// Its name among `ip netns list`.
-    pub(super) name: Option<String>,
+    /// Its name, where it has one.
+    pub(super) name: Option<NetnsName>,
     /// The kernel's counters when they were last read.
     pub(super) events: Option<KernelEvents>,
     /// Its settings when they were last read.
     pub(super) limits: Option<Arc<NamespaceLimits>>,
+    /// How often in a row it was not found where everything was looked at, and since when.
+    pub(super) missed: Missed,
     /// Minisocks by the kernel's count at the last record that told.
     pub(super) kernel_minisocks: Option<u64>,
 }
@@ -97,6 +109,13 @@ impl Namespaces {
     #[inline]
     pub(super) fn get_mut(&mut self, id: NetnsId) -> &mut Namespace {
         &mut self.all[id.0 as usize]
+    }
+
+    /// Namespaces with sockets, to be changed.
+    pub(super) fn occupied_mut(&mut self) -> impl Iterator<Item = (NetnsId, &mut Namespace)> {
+        let all = self.all.iter_mut().enumerate();
+        all.filter(|(_, namespace)| namespace.sockets > 0)
+            .map(|(index, namespace)| (NetnsId(u32::try_from(index).unwrap_or(0)), namespace))
     }
 
     /// Namespaces with sockets.

@@ -21,6 +21,7 @@ impl Table {
     /// confirmed by the next one. Of several holders the first in the scan is named, and all are
     /// counted.
     pub fn set_holders(&mut self, started_ns: u64, holders: &[Holder]) {
+        self.holders_scanned_ns = started_ns;
         let (by_cookie, by_inode) = self.unbound();
         let mut shared: FxHashMap<SlotId, FxHashSet<u32>> = FxHashMap::default();
         for holder in holders {

@@ -155,6 +155,7 @@ impl Table {
         let identity = cgroup.map(|cgroup| &cgroup.identity);
         let details = socket.details;
         let queue = self.listeners.queue(id);
+        let netns_name = self.namespaces.get(socket.netns).name.as_ref();
         SocketRow {
             cookie: nonzero(socket.cookie),
             netns: self.netns_inode(socket),
@@ -187,9 +188,10 @@ impl Table {
             accept_queue_longest: queue.map(|queue| queue.longest),
             half_open: (socket.state == State::Listen).then(|| self.half_open(id)),
             drops: queue.and_then(|queue| queue.drops),
-            netns_name: self.namespaces.get(socket.netns).name.clone(),
             holders: owner.and_then(|owner| (owner.holders > 1).then_some(owner.holders.into())),
             pod_uid: identity.and_then(|identity| identity.pod.clone()),
+            netns_name: netns_name.map(|name| name.text.clone()),
+            netns_name_source: netns_name.map(|name| name.source),
         }
     }
 

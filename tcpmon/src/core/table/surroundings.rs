@@ -11,6 +11,7 @@ use super::{Group, Table};
 use crate::core::facts::{
     DumpRow, KernelEvents, MachineFact, NamespaceLimits, NetnsIdentity, ProcessFact, Timer,
 };
+use crate::core::netns::NetnsName;
 
 /// From so many retransmissions or probes on the peer may be gone. Fewer are an ordinary loss.
 const UNANSWERED: u8 = 3;
@@ -62,14 +63,14 @@ impl Table {
         self.namespaces.get(netns).identity
     }
 
-    /// What people call the namespace.
+    /// What people call the namespace, and what kind of name that is.
     #[must_use]
-    pub fn netns_name(&self, netns: NetnsIdentity) -> Option<&str> {
+    pub fn netns_name(&self, netns: NetnsIdentity) -> Option<&NetnsName> {
         let mut known = self.namespaces.occupied();
         known
             .find(|namespace| namespace.identity == netns)?
             .name
-            .as_deref()
+            .as_ref()
     }
 
     /// Namespaces with sockets: which, how many minisocks, and the kernel's counters.

@@ -51,7 +51,7 @@ impl ProcRoot {
 }
 
 /// An unsigned decimal number without sign, as the kernel prints it.
-fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(in crate::source) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.starts_with('+') {
         return None;
     }

@@ -86,6 +86,28 @@ pub fn parse_stat_name(bytes: &[u8]) -> Option<[u8; 16]> {
     Some(comm)
 }
 
+/// What the kernel has marked the process with, `PF_…` of `include/linux/sched.h`; `None` when it is
+/// gone.
+#[must_use]
+pub fn read_flags(root: &ProcRoot, pid: u32) -> Option<u64> {
+    parse_flags(&fs::read(root.of(pid, "stat")).ok()?)
+}
+
+fn parse_flags(stat: &[u8]) -> Option<u64> {
+    let end_of_name = stat.iter().rposition(|byte| *byte == b')')?;
+    let fields = str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
+    number(fields.split_ascii_whitespace().nth(9 - 3)?)
+}
+
+/// Path of the process's control group.
+///
+/// # Errors
+/// When the process is gone.
+pub fn read_cgroup(root: &ProcRoot, pid: u32) -> io::Result<Option<String>> {
+    let text = root.read(&format!("{pid}/cgroup"))?;
+    Ok(parse_cgroup(&text).map(str::to_owned))
+}
+
 /// The second number in the line `Uid:` of `/proc/PID/status`: real, effective, saved, file system.
 #[must_use]
 pub fn parse_effective_uid(status: &str) -> Option<u32> {
@@ -148,6 +170,7 @@ mod tests {
             let read = parse_stat_name(text.as_bytes()).expect("a name");
             assert_eq!(&read[..name.len()], name.as_bytes());
             assert_eq!(read[name.len()..], [0; 16][name.len()..]);
+            assert_eq!(parse_flags(text.as_bytes()), Some(4_194_560), "{name}");
         }
         let zombie = STAT.replacen('S', "Z", 1);
         let stat = parse_stat(format!("17 (cat) {zombie}").as_bytes());

@@ -337,8 +337,8 @@ mod tests {
         for (target, expected) in [
             (
                 "/",
-                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/events, /v1/endings, \
-                 /v1/namespaces, /v1/processes or /v1/process",
+                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/verdicts, \
+                 /v1/events, /v1/endings, /v1/namespaces, /v1/processes or /v1/process",
             ),
             ("/v1/process", "pid is the number of a process, not \"\""),
             (

@@ -4,13 +4,13 @@
 use std::io;
 
 use crate::core::query::{EventRow, SocketRow, StateSummary, VerdictRow};
-use crate::view::column::{owner_name, role_name};
+use crate::view::column::{netns_name_word, owner_name, role_name};
 use crate::view::format::sanitise;
 
 /// A column: its name, its value. An unknown value is empty.
 type Field<R> = (&'static str, fn(&R) -> String);
 
-const SOCKET: [Field<SocketRow>; 32] = [
+const SOCKET: [Field<SocketRow>; 33] = [
     ("cookie", |row| optional(row.cookie)),
     ("netns", |row| optional(row.netns)),
     ("family", |row| sanitise(&row.family)),
@@ -51,6 +51,9 @@ const SOCKET: [Field<SocketRow>; 32] = [
     ("netns_name", |row| text(row.netns_name.as_deref())),
     ("holders", |row| optional(row.holders)),
     ("pod_uid", |row| text(row.pod_uid.as_deref())),
+    ("netns_name_source", |row| {
+        optional(row.netns_name_source.map(netns_name_word))
+    }),
 ];
 
 /// The fields of an event before those of its socket.
@@ -177,6 +180,7 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
+    use crate::core::netns::NameSource;
     use crate::view::fixture;
 
     /// The keys of a JSON object without nested objects, in the order they are written.
@@ -199,6 +203,7 @@ mod tests {
             netns_name: Some(String::new()),
             holders: Some(0),
             pod_uid: Some(String::new()),
+            netns_name_source: Some(NameSource::Host),
             ..row
         }
     }

@@ -7,6 +7,7 @@ mod owners;
 mod processes;
 mod queues;
 mod records;
+mod vanished;
 
 use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};
