@@ -141,8 +141,8 @@ pub fn limits(bytes: &[u8]) -> bool {
     let text = text(bytes);
     let ports = limits::parse_port_range(&text);
     if let Some(ports) = &ports {
-        assert!(ports.start() <= ports.end());
-        let again = format!("{}\t{}\n", ports.start(), ports.end());
+        assert!(ports.low <= ports.high);
+        let again = format!("{}\t{}\n", ports.low, ports.high);
         assert_eq!(limits::parse_port_range(&again).as_ref(), Some(ports));
     }
     let setting = limits::parse_setting(&text);

@@ -3,6 +3,7 @@
 mod agent;
 mod config;
 mod connect;
+mod diagnose;
 mod doctor;
 mod explain;
 mod ls;
@@ -20,16 +21,18 @@ use crate::failure::Failure;
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok · 1 error · 2 usage · 3 no agent answers and none can be started ·
             4 not permitted, or the kernel lacks something
+            diagnose --check: 0 ok · 1 warning · 2 critical · 3 unknown
 
 Examples:
   tcpmon top                                what the machine's sockets do, live
+  tcpmon diagnose                           what is wrong, who mends it, what to run next
   tcpmon ls 'state close-wait and age > 5m' which process forgot to close
   tcpmon watch 'dport = :5432'              every transition towards a database
   tcpmon explain close-wait                 what a state means, and what to do about it
   tcpmon doctor                             what this machine offers, and what it lacks
   tcpmon config check tcpmon.toml           whether a configuration file is right
 
-Without a running agent, top, ls and watch start one of their own, which needs root.";
+Without a running agent, top, ls, watch and diagnose start one of their own, which needs root.";
 
 /// Says which process leaks TCP connections: every TCP state, its age, its owner
 #[derive(Debug, Parser)]
@@ -50,6 +53,8 @@ enum Command {
     Ls(ls::Args),
     /// Print every transition as it happens
     Watch(watch::Args),
+    /// Say what is wrong, who has to mend it, and what to run next
+    Diagnose(diagnose::Args),
     /// Explain a state, an edge, a verdict or an ending: what it means, who must do what
     Explain(explain::Args),
     /// Say what this machine offers and lacks, and how to mend it
@@ -73,28 +78,33 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match cli.command {
-        Command::Agent(args) => agent::run(args),
-        Command::Top(args) => top::run(args),
-        Command::Ls(args) => ls::run(args),
-        Command::Watch(args) => watch::run(args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Agent(args) => done(agent::run(args)),
+        Command::Top(args) => done(top::run(args)),
+        Command::Ls(args) => done(ls::run(args)),
+        Command::Watch(args) => done(watch::run(args)),
+        Command::Diagnose(args) => diagnose::run(&args),
+        Command::Explain(args) => done(explain::run(&args)),
+        Command::Doctor(args) => done(doctor::run(args)),
         Command::Config(args) => {
             // Deeper than the command's name: who typed what.
             let matches = matches
                 .subcommand()
                 .map_or(&matches, |(_, matches)| matches);
-            config::run(&args, matches)
+            done(config::run(&args, matches))
         }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&error);
             ExitCode::from(Failure::code_of(&error))
         }
     }
+}
+
+fn done(outcome: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

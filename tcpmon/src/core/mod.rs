@@ -11,6 +11,7 @@ pub mod filter;
 pub mod fsm;
 pub mod histogram;
 pub mod lives;
+pub mod netns;
 pub mod query;
 pub mod snapshot;
 pub mod table;

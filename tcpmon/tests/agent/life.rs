@@ -7,9 +7,10 @@ use std::process::Stdio;
 
 use aya::programs::loaded_programs;
 use nix::sys::signal::Signal;
+use tcpmon::core::query::Verdicts;
 
 use crate::command::{Running, run, tcpmon};
-use crate::net::{ANY_PORT, address, listener};
+use crate::net::{ANY_PORT, address, listener, pair, read_end};
 use crate::place::{in_namespace, in_silent_namespace, without_flood};
 use crate::running::Agent;
 use crate::world::{check, in_workplace, within};
@@ -161,6 +162,60 @@ fn sighup_takes_over_how_verdicts_are_found_and_says_what_has_changed() {
         let line = agent.logged("verdicts.override 1 rule -> no rule");
         assert!(line.contains("verdicts.close_wait.leak 7 -> 6"), "{line}");
     });
+}
+
+#[test]
+fn sighup_changes_what_is_judged_at_the_next_evaluation() {
+    in_namespace(|_| {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("tcpmon.toml");
+        let write = |text: &str| fs::write(&path, text).expect("written");
+        write("");
+        let agent = Agent::start(&["--config", path.to_str().expect("UTF-8")]);
+        let service = listener();
+        let port = address(&service).port();
+        let left: Vec<_> = (0..3).map(|_| unclosed(&service)).collect();
+        let stands = || {
+            let answer: Verdicts = agent.api("/v1/verdicts");
+            let mut ports = answer.verdicts.iter().map(|verdict| verdict.service_port);
+            ports.any(|found| found == Some(port))
+        };
+        // They are young: by default nothing is said for 30 s.
+        assert!(!stands());
+
+        let soon = "[verdicts]\nrise = \"0s\"\nfall = \"0s\"\n[verdicts.close_wait]\n\
+                    age = \"10ms\"\nleak_age = \"10ms\"\nleak = 3\n";
+        write(soon);
+        agent.signal(Signal::SIGHUP);
+        within(20, "a verdict", || check(stands(), || "none stands".into()));
+
+        write(&format!("{soon}[[verdicts.ignore]]\nport = {port}\n"));
+        agent.signal(Signal::SIGHUP);
+        within(20, "its end", || check(!stands(), || "it stands".into()));
+
+        write(soon);
+        agent.signal(Signal::SIGHUP);
+        within(20, "the verdict again", || {
+            check(stands(), || "none stands".into())
+        });
+        write(&soon.replacen('\n', "\nenabled = false\n", 1));
+        agent.signal(Signal::SIGHUP);
+        within(20, "the end of all", || {
+            let answer: Verdicts = agent.api("/v1/verdicts");
+            check(answer.verdicts.is_empty(), || {
+                format!("{:#?}", answer.verdicts)
+            })
+        });
+        drop(left);
+    });
+}
+
+/// A connection whose peer has hung up, and that nobody closes.
+fn unclosed(service: &TcpListener) -> TcpStream {
+    let (client, mut server) = pair(service);
+    drop(client);
+    read_end(&mut server);
+    server
 }
 
 #[test]

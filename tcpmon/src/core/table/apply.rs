@@ -237,12 +237,13 @@ impl Table {
         if only_half_closed && self.slots.get(id).owner.is_some() {
             return;
         }
-        let process = self.processes.hold(process);
+        let process = self.processes.hold(process, record.time_ns);
         self.set_owner(
             id,
             Owner {
                 process,
                 source,
+                holders: 0,
                 fd: None,
             },
         );
@@ -268,6 +269,7 @@ impl Table {
                 Owner {
                     process,
                     source: OwnerSource::Listener,
+                    holders: 0,
                     fd: None,
                 },
             );
@@ -351,6 +353,7 @@ impl Table {
         socket.expires_ns = expires_ns;
         if let Some(owner) = &mut socket.owner {
             owner.fd = None;
+            owner.holders = 0;
         }
         let cookie = socket.cookie;
         if let Some(audit) = &mut self.audit {

@@ -272,7 +272,7 @@ impl Table {
     }
 
     /// The kernel no longer has it. For minisocks and requests that is how they end.
-    fn end_unseen(&mut self, id: SlotId, now_ns: u64) {
+    pub(super) fn end_unseen(&mut self, id: SlotId, now_ns: u64) {
         let socket = self.slots.get(id);
         match socket.kind {
             Kind::Full => self.totals.count_drift(Drift::Vanished),

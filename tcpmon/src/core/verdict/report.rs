@@ -64,7 +64,7 @@ pub fn row(
         unit: first.and_then(|socket| Some(table.unit_of(socket)?.to_owned())),
         container: first.and_then(|socket| Some(table.container_of(socket)?.to_owned())),
         netns: inode,
-        netns_name: netns_name.map(str::to_owned),
+        netns_name: netns_name.map(|name| name.text.clone()),
         service_port: None,
         source_address: None,
         destination_address: None,

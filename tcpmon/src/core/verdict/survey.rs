@@ -66,6 +66,12 @@ impl Survey {
         for group in table.groups() {
             survey.add(table, &group);
         }
+        for waiting in survey.waiting.values_mut() {
+            waiting
+                .oldest
+                .sort_by_key(|id| table.socket(*id).entered_ns);
+            waiting.oldest.truncate(SHOWN);
+        }
         survey
     }
 

@@ -9,6 +9,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use super::{Evidence, Place, Verdict};
+use crate::core::netns::{NameSource, NetnsName};
 use crate::core::query::{Actor, Confidence, NextStep};
 use crate::core::table::Process;
 
@@ -32,8 +33,8 @@ pub(super) struct Context<'a> {
     pub(super) process: Option<Process>,
     /// File descriptor of the first of the sockets.
     pub(super) fd: Option<u32>,
-    /// Name of the namespace among `ip netns list`.
-    pub(super) netns_name: Option<&'a str>,
+    /// Name of the namespace.
+    pub(super) netns_name: Option<&'a NetnsName>,
     /// It is the namespace commands run in anyway.
     pub(super) is_here: bool,
 }
@@ -49,11 +50,17 @@ impl Context<'_> {
 
     /// A command, as it has to be run to see the namespace of the trouble.
     fn inside(&self, command: &str) -> String {
-        match (self.is_here, self.netns_name, self.process) {
-            (true, ..) => command.into(),
-            (false, Some(name), _) => format!("ip netns exec {name} {command}"),
-            (false, None, Some(process)) => format!("nsenter -t {} -n {command}", process.pid),
-            (false, None, None) => command.into(),
+        if self.is_here {
+            return command.into();
+        }
+        let name = self.netns_name.map(|name| (name.source, &name.text));
+        match (name, self.process) {
+            (Some((NameSource::IpNetns, name)), _) => {
+                format!("ip netns exec {} {command}", shell_word(name))
+            }
+            (Some((NameSource::Host, _)), _) => format!("nsenter -t 1 -n {command}"),
+            (_, Some(process)) => format!("nsenter -t {} -n {command}", process.pid),
+            _ => command.into(),
         }
     }
 
@@ -101,10 +108,38 @@ fn step(command: impl Into<String>, why: &str) -> NextStep {
     }
 }
 
+/// A word as a shell takes it for one: a name is what somebody chose.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// The numbers that are known.
 fn numbers<const N: usize>(all: [(&str, Option<f64>); N]) -> BTreeMap<String, f64> {
     let known = all.into_iter();
     known
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_for_a_shell() {
+        for (name, word) in [
+            ("blue", "blue"),
+            ("cni-0_a.b", "cni-0_a.b"),
+            ("a b;reboot", "'a b;reboot'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(name), word);
+        }
+    }
 }

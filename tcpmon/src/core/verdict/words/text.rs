@@ -6,7 +6,8 @@ use std::net::IpAddr;
 pub(super) fn time(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     match whole {
-        0 => format!("{:.0}ms", seconds.max(0.0) * 1000.0),
+        0 if seconds < 0.001 => "under 1ms".into(),
+        0 => format!("{:.0}ms", seconds * 1000.0),
         1..=89 => format!("{whole}s"),
         90..=3599 => {
             let (minutes, seconds) = (whole / 60, whole % 60);
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn times_have_two_units_at_most() {
         for (seconds, text) in [
-            (0.0, "0ms"),
+            (0.0, "under 1ms"),
             (0.014, "14ms"),
             (0.7, "1s"),
             (30.4, "30s"),

@@ -2,18 +2,11 @@
 
 use std::io;
 
-use anstyle::{AnsiColor, Style};
-use textwrap::Options;
-
-use super::Look;
 use super::article::{Article, Block, contents};
 use crate::core::explain::{ABOUT_COMMANDS, Topic, edges};
 use crate::view::diagram::{self, Layout};
-
-/// Longer lines are hard to read.
-const MOST_COLUMNS: usize = 100;
-/// Below that nothing can be laid out; lines are longer than the terminal then.
-const FEWEST_COLUMNS: usize = 30;
+use crate::view::print::{Look, wrap};
+use anstyle::{AnsiColor, Style};
 
 const HEADING: Style = Style::new().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default();
@@ -97,7 +90,10 @@ impl Page<'_> {
 
     fn risk(&mut self, risk: &str) -> io::Result<()> {
         let style = self.style(RISK);
-        for line in textwrap::wrap(risk, self.options("      risk: ", "            ")) {
+        for line in textwrap::wrap(
+            risk,
+            wrap::options(self.look, "      risk: ", "            "),
+        ) {
             writeln!(self.out, "{style}{line}{style:#}")?;
         }
         Ok(())
@@ -109,21 +105,10 @@ impl Page<'_> {
     }
 
     fn wrapped(&mut self, text: &str, first: &str, rest: &str) -> io::Result<()> {
-        for line in textwrap::wrap(text, self.options(first, rest)) {
+        for line in textwrap::wrap(text, wrap::options(self.look, first, rest)) {
             writeln!(self.out, "{line}")?;
         }
         Ok(())
-    }
-
-    /// Words are never cut: a sysctl's name broken in two cannot be copied.
-    fn options<'o>(&self, first: &'o str, rest: &'o str) -> Options<'o> {
-        let columns = usize::from(self.look.columns).clamp(FEWEST_COLUMNS, MOST_COLUMNS);
-        Options::new(columns)
-            .initial_indent(first)
-            .subsequent_indent(rest)
-            .break_words(false)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .word_separator(textwrap::WordSeparator::AsciiSpace)
     }
 
     const fn style(&self, style: Style) -> Style {
