@@ -189,6 +189,16 @@ fn sighup_changes_what_is_judged_at_the_next_evaluation() {
         agent.signal(Signal::SIGHUP);
         within(20, "a verdict", || check(stands(), || "none stands".into()));
 
+        // What was too old is not, when somebody thinks again.
+        write(&soon.replace("10ms", "1h"));
+        agent.signal(Signal::SIGHUP);
+        within(20, "its end", || check(!stands(), || "it stands".into()));
+
+        write(soon);
+        agent.signal(Signal::SIGHUP);
+        within(20, "the verdict again", || {
+            check(stands(), || "none stands".into())
+        });
         write(&format!("{soon}[[verdicts.ignore]]\nport = {port}\n"));
         agent.signal(Signal::SIGHUP);
         within(20, "its end", || check(!stands(), || "it stands".into()));

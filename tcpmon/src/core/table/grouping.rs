@@ -106,8 +106,8 @@ impl Table {
         self.slots.get(id)
     }
 
-    /// Marks the sockets of a group that entered `bucket` before `before_ns` as ripe. Costs a step
-    /// per socket that became so since the last time.
+    /// Marks the sockets of a group that entered `bucket` before `before_ns` as ripe, and no others.
+    /// Costs a step per socket that changes by that.
     pub fn ripen(&mut self, group: GroupId, bucket: Bucket, before_ns: u64) {
         self.groups.ripen(&mut self.slots, group, bucket, before_ns);
     }

@@ -219,10 +219,21 @@ impl Groups {
         put(lists, slots, id);
     }
 
-    /// Marks the sockets that entered the bucket before `before_ns` as ripe. Costs a step per
-    /// socket that became so since the last time.
+    /// Marks the sockets that entered the bucket before `before_ns` as ripe, and no others. Costs a
+    /// step per socket that changes by that.
     pub(super) fn ripen(&mut self, slots: &mut Slots, id: GroupId, bucket: Bucket, before_ns: u64) {
         let list = &mut self.all[id.0 as usize].lists[bucket.index()];
+        // Somebody may have raised the age from which on they are.
+        while let Some(ripe) = some(list.newest_ripe) {
+            let socket = slots.get_mut(ripe);
+            if socket.entered_ns <= before_ns {
+                break;
+            }
+            socket.place.ripe = false;
+            list.newest_ripe = socket.place.previous;
+            list.ripe -= 1;
+            list.ripened -= 1;
+        }
         let mut at = match some(list.newest_ripe) {
             Some(ripe) => slots.get(ripe).place.next,
             None => list.oldest,
