@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use tcpmon::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet};
+use tcpmon::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet, Timer};
 use tcpmon::core::query::SocketsQuestion;
 use tcpmon::core::table::Table;
 use tcpmon::core::tuple::{Family, Tuple};
@@ -16,6 +16,8 @@ const SOCKETS: u64 = 500_000;
 const RUNS: usize = 7;
 /// Rows in a chunk of a dump, and slots in a part of a walk.
 const CHUNK: usize = 4096;
+/// Peers that all sockets are connected to; the sockets of one are a group.
+const GROUPS: [u64; 3] = [1, 2, 2000];
 const NETNS: NetnsIdentity = NetnsIdentity {
     cookie: 1,
     inode: 4_026_531_840,
@@ -53,12 +55,14 @@ fn main() {
     });
     println!("50 oldest of {SOCKETS}: {:.1} µs", seconds * 1e6);
     drop(table);
-    audits(SOCKETS);
+    for groups in GROUPS {
+        audits(SOCKETS, groups);
+    }
 }
 
 /// The longest the owner is busy with one part of an audit of many sockets, and the whole of it: when
 /// it finds a table empty, and when it finds nothing to mend.
-fn audits(count: u64) {
+fn audits(count: u64, groups: u64) {
     let mut table = Table::new();
     // The kernel's hash table has them in no order, and not in that of the table.
     for (name, stride) in [("seed", 1), ("audit", 7919)] {
@@ -70,7 +74,7 @@ fn audits(count: u64) {
         table.begin_audit(StateSet::LIVE);
         for first in (0..count).step_by(CHUNK) {
             let chunk = first..count.min(first + CHUNK as u64);
-            let rows = chunk.map(|index| row(index * stride % count));
+            let rows = chunk.map(|index| row(index * stride % count, groups));
             let mut rows: Vec<DumpRow> = rows.collect();
             parts.push(cpu(|| table.audit_rows(NETNS, time, &mut rows)));
         }
@@ -82,8 +86,9 @@ fn audits(count: u64) {
             }));
         }
         assert_eq!(table.len() as u64, count);
+        assert_eq!(table.group_count() as u64, groups);
         println!(
-            "{name} of {count}: {:.0} ms in {} parts, the longest {:.2} ms",
+            "{name} of {count} in {groups} groups: {:.0} ms in {} parts, the longest {:.2} ms",
             parts.iter().sum::<f64>() * 1e3,
             parts.len(),
             parts.iter().copied().fold(0.0, f64::max) * 1e3
@@ -91,7 +96,7 @@ fn audits(count: u64) {
     }
 }
 
-fn row(number: u64) -> DumpRow {
+fn row(number: u64, groups: u64) -> DumpRow {
     DumpRow {
         cookie: number + 1,
         state: State::Established,
@@ -99,7 +104,7 @@ fn row(number: u64) -> DumpRow {
         tuple: Tuple {
             family: Family::Ipv4,
             local_port: number as u16,
-            remote_port: 80,
+            remote_port: 1 + (number % groups) as u16,
             local: [127; 16],
             remote: [127; 16],
         },
@@ -108,6 +113,8 @@ fn row(number: u64) -> DumpRow {
         recv_queue: 0,
         send_queue: Some(0),
         expires_ms: 0,
+        timer: Timer::None,
+        unanswered: 0,
         cgroup: 1,
         drops: None,
         last_ack_ms: Some((number.wrapping_mul(0x9e37_79b9) % 1_000_000) as u32),

@@ -11,7 +11,9 @@ use clap::{Parser, Subcommand};
 
 mod apt;
 mod bench;
+mod docs;
 mod ebpf_toolchain;
+mod fuzz;
 mod load;
 mod run;
 mod setup;
@@ -36,6 +38,8 @@ enum Command {
     Test(test::Args),
     Tidy(tidy::Args),
     Bench(bench::Args),
+    Docs(docs::Args),
+    Fuzz(fuzz::Args),
     Load(load::Args),
     Vm(vm::Args),
 }
@@ -47,6 +51,8 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Docs(args) => docs::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Vm(args) => vm::run(&args),
     };

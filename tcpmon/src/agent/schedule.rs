@@ -9,7 +9,8 @@ const AUDITS_SHARE: u64 = 150;
 const MINISOCKS_SHARE: u64 = 100;
 const HOLDERS_SHARE: u64 = 1000;
 const QUEUES_SHARE: u64 = 1000;
-const CGROUPS_SHARE: u64 = 1000;
+const CGROUPS_SHARE: u64 = 2000;
+const PROCESSES_SHARE: u64 = 2000;
 /// After losses the table is wrong now: it may cost a tenth of a processor to mend it.
 const URGENT_COST_SHARE: u64 = 10;
 const SECOND_NS: u64 = 1_000_000_000;
@@ -17,8 +18,11 @@ const SECOND_NS: u64 = 1_000_000_000;
 const LONGEST_NS: u64 = 300 * SECOND_NS;
 const MINISOCKS_NS: u64 = SECOND_NS;
 const HOLDERS_NS: u64 = SECOND_NS;
+/// Descriptors are passed on and inherited without a word: holders are looked up anew this often.
+const HOLDERS_AGAIN_NS: u64 = 60 * SECOND_NS;
 const CGROUPS_NS: u64 = 2 * SECOND_NS;
 const QUEUES_NS: u64 = SECOND_NS;
+const PROCESSES_NS: u64 = SECOND_NS;
 
 /// One kind of sweep.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,8 +54,12 @@ pub(super) struct Wishes {
     pub(super) minisocks: bool,
     /// There are sockets without a confirmed holder.
     pub(super) holders: bool,
+    /// There are sockets with a holder, who may be another by now.
+    pub(super) holders_again: bool,
     /// There are control groups without a name.
     pub(super) cgroups: bool,
+    /// There are processes nobody has looked at, or not for long.
+    pub(super) processes: bool,
 }
 
 /// The sweeper's diary.
@@ -65,6 +73,7 @@ pub(super) struct Schedule {
     holders: Pace,
     cgroups: Pace,
     queues: Pace,
+    processes: Pace,
 }
 
 /// A kind of sweep.
@@ -78,8 +87,10 @@ pub(super) enum Kind {
     Holders,
     /// Names of control groups.
     Cgroups,
-    /// Accept queues, and the kernel's counters per namespace.
+    /// Accept queues, and the kernel's counters and limits per namespace.
     Queues,
+    /// Who the processes are.
+    Processes,
 }
 
 impl Schedule {
@@ -95,6 +106,7 @@ impl Schedule {
             holders: Pace::default(),
             cgroups: Pace::default(),
             queues: Pace::default(),
+            processes: Pace::default(),
         }
     }
 
@@ -122,7 +134,7 @@ impl Schedule {
         let urgent = self.urgent && self.audits.is_due(SECOND_NS, URGENT_COST_SHARE, now_ns);
         if urgent || self.audits.is_due(self.audit_ns, AUDITS_SHARE, now_ns) {
             Some(Kind::Audit)
-        } else if wishes.holders && self.holders.is_due(HOLDERS_NS, HOLDERS_SHARE, now_ns) {
+        } else if self.holders_are_due(wishes, now_ns) {
             Some(Kind::Holders)
         } else if wishes.minisocks && self.minisocks.is_due(MINISOCKS_NS, MINISOCKS_SHARE, now_ns) {
             Some(Kind::Minisocks)
@@ -130,9 +142,16 @@ impl Schedule {
             Some(Kind::Cgroups)
         } else if self.queues.is_due(QUEUES_NS, QUEUES_SHARE, now_ns) {
             Some(Kind::Queues)
+        } else if wishes.processes && self.processes.is_due(PROCESSES_NS, PROCESSES_SHARE, now_ns) {
+            Some(Kind::Processes)
         } else {
             None
         }
+    }
+
+    fn holders_are_due(&self, wishes: Wishes, now_ns: u64) -> bool {
+        let due = |shortest_ns| self.holders.is_due(shortest_ns, HOLDERS_SHARE, now_ns);
+        (wishes.holders && due(HOLDERS_NS)) || (wishes.holders_again && due(HOLDERS_AGAIN_NS))
     }
 
     /// A sweep has ended: the sweeper is free.
@@ -149,6 +168,7 @@ impl Schedule {
             Kind::Holders => self.holders.ended(now_ns, cost_ns),
             Kind::Cgroups => self.cgroups.ended(now_ns, cost_ns),
             Kind::Queues => self.queues.ended(now_ns, cost_ns),
+            Kind::Processes => self.processes.ended(now_ns, cost_ns),
         }
     }
 }
@@ -160,13 +180,21 @@ mod tests {
     const ALL: Wishes = Wishes {
         minisocks: true,
         holders: true,
+        holders_again: true,
         cgroups: true,
+        processes: true,
     };
 
     #[test]
     fn one_sweep_at_a_time_and_the_audit_first() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
-        let order = [Kind::Audit, Kind::Holders, Kind::Cgroups, Kind::Queues];
+        let order = [
+            Kind::Audit,
+            Kind::Holders,
+            Kind::Cgroups,
+            Kind::Queues,
+            Kind::Processes,
+        ];
         for kind in order {
             assert_eq!(schedule.next(ALL, 0), Some(kind));
             assert_eq!(schedule.next(ALL, 0), None, "busy");
@@ -191,6 +219,22 @@ mod tests {
     }
 
     #[test]
+    fn known_holders_are_looked_up_again_seldom() {
+        let mut schedule = Schedule::new(900 * SECOND_NS);
+        let known = Wishes {
+            holders_again: true,
+            ..Wishes::default()
+        };
+        for kind in [Kind::Audit, Kind::Holders, Kind::Queues] {
+            assert_eq!(schedule.next(known, 0), Some(kind));
+            schedule.ended(kind, 0, 0);
+        }
+        schedule.queues.ended(59 * SECOND_NS, 0);
+        assert_eq!(schedule.next(known, 60 * SECOND_NS - 1), None);
+        assert_eq!(schedule.next(known, 60 * SECOND_NS), Some(Kind::Holders));
+    }
+
+    #[test]
     fn a_dear_audit_rests_so_many_times_its_cost() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
@@ -211,11 +255,11 @@ mod tests {
             ..ALL
         };
         let costs_ms = [
-            (600, 250, 50, 20, 8),
-            (3, 1, 1, 1, 1),
-            (1000, 5, 400, 9, 90),
+            (600, 250, 50, 20, 8, 10),
+            (3, 1, 1, 1, 1, 1),
+            (1000, 5, 400, 9, 90, 40),
         ];
-        for (audit, holders, minisocks, cgroups, queues) in costs_ms {
+        for (audit, holders, minisocks, cgroups, queues, processes) in costs_ms {
             let mut schedule = Schedule::new(SECOND_NS);
             let (mut now_ns, mut used_ns, hour_ns) = (0, 0, 3600 * SECOND_NS);
             while now_ns < hour_ns {
@@ -227,6 +271,7 @@ mod tests {
                             Kind::Minisocks => minisocks,
                             Kind::Cgroups => cgroups,
                             Kind::Queues => queues,
+                            Kind::Processes => processes,
                         };
                     used_ns += cost_ns;
                     now_ns += cost_ns;
@@ -235,7 +280,7 @@ mod tests {
                 now_ns += SECOND_NS / 10;
             }
             // The first of each kind comes without a rest before it.
-            let first_ns = 1_000_000 * (audit + holders + minisocks + cgroups + queues);
+            let first_ns = 1_000_000 * (audit + holders + minisocks + cgroups + queues + processes);
             assert!(used_ns - first_ns <= hour_ns / 100, "{used_ns}");
         }
     }

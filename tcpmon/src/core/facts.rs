@@ -1,8 +1,17 @@
-//! What the sources bring besides ring records: rows of a sock_diag dump, holders of sockets,
-//! names of control groups.
+//! What the sources bring besides ring records: rows of a sock_diag dump, limits of namespaces and of
+//! the machine, who the processes are.
+
+mod limits;
+mod process;
+
+use std::sync::Arc;
 
 use tcpmon_common::State;
 
+pub use limits::{MachineFact, NamespaceLimits, PortRange};
+pub use process::{CommandLine, Presence, ProcessFact};
+
+use crate::core::netns::NetnsName;
 use crate::core::tuple::Tuple;
 
 /// A set of states, one bit per kernel number, as `idiag_states` of `linux/inet_diag.h`.
@@ -71,6 +80,45 @@ pub enum Kind {
     Request,
 }
 
+/// The timer of a full socket (`idiag_timer`; `inet_sk_diag_fill` of `net/ipv4/inet_diag.c`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Timer {
+    /// None, or one that says nothing of the peer.
+    #[default]
+    None,
+    /// Data or a FIN is sent again when it fires.
+    Retransmit,
+    /// A keepalive probe is sent, or a state is left.
+    Keepalive,
+    /// The peer's window is closed; it is asked whether it still is.
+    ZeroWindowProbe,
+}
+
+impl Timer {
+    /// The timer of that number.
+    #[must_use]
+    pub const fn from_kernel(number: u8) -> Self {
+        match number {
+            1 => Self::Retransmit,
+            2 => Self::Keepalive,
+            4 => Self::ZeroWindowProbe,
+            _ => Self::None,
+        }
+    }
+
+    /// The name in JSON; the words of `ss -o`.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Retransmit => Some("retransmit"),
+            Self::Keepalive => Some("keepalive"),
+            Self::ZeroWindowProbe => Some("zero_window_probe"),
+        }
+    }
+}
+
 /// One socket of a sock_diag dump (`struct inet_diag_msg`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DumpRow {
@@ -92,6 +140,10 @@ pub struct DumpRow {
     pub send_queue: Option<u32>,
     /// Milliseconds until the socket's timer fires; for a minisock its remaining life.
     pub expires_ms: u32,
+    /// Which timer runs.
+    pub timer: Timer,
+    /// Retransmissions or probes the peer has not answered.
+    pub unanswered: u8,
     /// Control group id; 0 for minisocks, requests, and on kernels that do not tell.
     pub cgroup: u64,
     /// For a listener, SYNs and handshakes it dropped, where that was asked for.
@@ -175,10 +227,12 @@ pub type KernelEvents = [Option<u64>; KernelEvent::ALL.len()];
 pub struct NamespaceFact {
     /// Which.
     pub identity: NetnsIdentity,
-    /// Its name among `ip netns list`.
-    pub name: Option<String>,
+    /// Its name.
+    pub name: Option<NetnsName>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
+    /// Its settings, which are read about twice a minute; `None` before they were.
+    pub limits: Option<Arc<NamespaceLimits>>,
 }
 
 /// Minisocks of a namespace as the table counts them: what a sweep compares the kernel's own count

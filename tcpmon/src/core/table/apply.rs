@@ -28,14 +28,15 @@ pub struct Change {
 }
 
 impl Table {
-    /// Applies one record. `None` when it is of no known state.
+    /// Applies one record. `None` when it is of no known state, or of no socket: 0 is the address of
+    /// those the stream cannot speak of.
     pub fn apply(&mut self, record: &Record) -> Option<Change> {
         self.totals.applied += 1;
         let states = (
             State::from_kernel(i64::from(record.old_state)),
             State::from_kernel(i64::from(record.new_state)),
         );
-        let (Some(old), Some(new)) = states else {
+        let (Some(old), Some(new), true) = (states.0, states.1, record.sock != 0) else {
             self.totals.odd_records += 1;
             return None;
         };
@@ -63,6 +64,7 @@ impl Table {
             EdgeKind::Unknown => self.totals.unknown_edges += 1,
             _ => {}
         }
+        self.count_traffic(id, edge, duration_ns, record.time_ns);
         if new == State::Close {
             let ending = self.end(id, record, old, duration_ns);
             return change(Some(ending), duration_ns);
@@ -172,6 +174,7 @@ impl Table {
         if self.slots.get(id).state != old.folded() {
             self.totals.count_drift(Drift::State);
             self.slots.enter(id, old.folded(), record.time_ns);
+            self.shift(id);
             self.slots.get_mut(id).age_is_lower_bound = true;
         }
     }
@@ -183,20 +186,24 @@ impl Table {
         if record.minisocks != MINISOCKS_UNKNOWN {
             self.namespaces.get_mut(netns).kernel_minisocks = Some(u64::from(record.minisocks));
         }
+        let mut readdressed = false;
         if let Some(tuple) = Tuple::of_record(record)
             && self.slots.get(id).tuple != tuple
             && says_more(&tuple, &self.slots.get(id).tuple, edge)
         {
             self.set_tuple(id, tuple);
+            readdressed = true;
             if !self.dumps_have_cookies {
                 self.forget_dumped(record);
             }
         }
         let socket = self.slots.get_mut(id);
         socket.touched_ns = record.time_ns;
+        let mut moves = socket.place.group().is_none() || readdressed;
         if record.inode != 0 {
             socket.inode = record.inode;
         }
+        let accepted_now = record.has(flag::HAS_SOCKET) && socket.accepted == Some(false);
         if record.has(flag::HAS_SOCKET) {
             socket.accepted = Some(true);
         }
@@ -209,7 +216,12 @@ impl Table {
             // A child announced with its listener's cookie shows only now which request it was.
             self.forget_dumped(record);
         }
+        let owner = self.slots.get(id).owner.map(|owner| owner.process);
         self.learn_owner(id, record, edge);
+        moves |= owner != self.slots.get(id).owner.map(|owner| owner.process);
+        if moves || accepted_now {
+            self.regroup(id);
+        }
     }
 
     fn learn_owner(&mut self, id: SlotId, record: &Record, edge: Edge) {
@@ -236,12 +248,13 @@ impl Table {
         if only_half_closed && self.slots.get(id).owner.is_some() {
             return;
         }
-        let process = self.processes.hold(process);
+        let process = self.processes.hold(process, record.time_ns);
         self.set_owner(
             id,
             Owner {
                 process,
                 source,
+                holders: 0,
                 fd: None,
             },
         );
@@ -267,6 +280,7 @@ impl Table {
                 Owner {
                     process,
                     source: OwnerSource::Listener,
+                    holders: 0,
                     fd: None,
                 },
             );
@@ -303,6 +317,7 @@ impl Table {
         self.totals.entered[state.folded() as usize] += 1;
         self.slots.enter(id, state.folded(), time_ns);
         self.slots.get_mut(id).age_is_lower_bound = false;
+        self.shift(id);
     }
 
     /// `-> CLOSE`: the socket is gone, or lives on as a minisock.
@@ -314,10 +329,11 @@ impl Table {
         if let Some(audit) = &mut self.audit {
             audit.bury(self.slots.get(id));
         }
+        self.count_failure(id, ending, record.time_ns);
         match ending {
             Ending::TimeWait => {
                 self.count_out(id);
-                self.make_minisock(id, record.time_ns + TIME_WAIT_NS);
+                self.make_minisock(id, record.time_ns.saturating_add(TIME_WAIT_NS));
                 self.totals.count_silent(old, State::TimeWait);
                 self.enter(id, State::TimeWait, record.time_ns, duration_ns);
                 self.count_in(id);
@@ -325,7 +341,7 @@ impl Table {
             // Still in FIN_WAIT2 for the peer and for `ss`: its age goes on.
             Ending::OrphanFinWait2 => {
                 self.count_out(id);
-                self.make_minisock(id, record.time_ns + self.fin_timeout_ns);
+                self.make_minisock(id, record.time_ns.saturating_add(self.fin_timeout_ns));
                 self.count_in(id);
             }
             _ => {
@@ -349,6 +365,7 @@ impl Table {
         socket.expires_ns = expires_ns;
         if let Some(owner) = &mut socket.owner {
             owner.fd = None;
+            owner.holders = 0;
         }
     }
 }

@@ -118,10 +118,11 @@ impl Table {
         rows.sort_unstable_by_key(|row| entered(row, time.read_ns).0);
         let mut near: [Option<SlotId>; State::ALL.len() + 1] = [None; State::ALL.len() + 1];
         for row in rows.iter() {
-            if let Some(id) = self.find(netns, row) {
+            if let Some(id) = self.find_row(netns, row) {
                 self.slots.get_mut(id).seen_in = audit.number;
                 self.set_netns(id, netns);
                 self.compare(id, row, time);
+                self.regroup(id);
             } else if self.takes(&audit, row) {
                 let state = row.state.folded();
                 let key = (state.number(), entered(row, time.read_ns).0);
@@ -160,6 +161,11 @@ impl Table {
         };
         audit.signposts = BTreeMap::new();
         let superseded = self.namespaces.superseded(&audit.swept);
+        if audit.states == StateSet::LIVE {
+            // All rows have been compared: what only the walk is to remove was not seen.
+            let first_ns = audit.swept.values().min().copied();
+            self.last_audit = (audit.number, first_ns.unwrap_or(now_ns));
+        }
         self.start_walk(Task::EndAudit(Ending {
             audit,
             superseded,
@@ -175,7 +181,8 @@ impl Table {
                 self.namespaces.get_mut(*netns).seeded = true;
             }
         }
-        self.namespaces.forget_empty();
+        let gone = self.namespaces.forget_empty();
+        self.endpoints.forget_namespaces(&gone);
     }
 
     /// Of two places to begin a search at, the one further along; a socket that is gone is none.
@@ -203,6 +210,7 @@ impl Table {
 
     fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
         self.refresh(id, row);
+        self.note_answers(id, row, time.read_ns);
         let socket = self.slots.get(id);
         if socket.touched_ns >= time.started_ns {
             return;
@@ -214,8 +222,9 @@ impl Table {
         if row.kind == Kind::Minisock {
             let socket = self.slots.get_mut(id);
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
-            if !is_lower_bound && entered_ns > socket.entered_ns + RENEWED_NS {
+            if !is_lower_bound && entered_ns > socket.entered_ns.saturating_add(RENEWED_NS) {
                 self.slots.enter(id, State::TimeWait, entered_ns);
+                self.shift(id);
             }
         }
     }
@@ -230,11 +239,7 @@ impl Table {
             self.set_tuple(id, row.tuple);
         }
         let socket = self.slots.get_mut(id);
-        socket.details = Some(Details {
-            uid: row.uid,
-            recv_queue: row.recv_queue,
-            send_queue: row.send_queue,
-        });
+        socket.details = Some(Details::of(row));
         if row.inode != 0 {
             socket.inode = u64::from(row.inode);
             socket.accepted = Some(true);
@@ -301,11 +306,7 @@ impl Table {
             Kind::Minisock | Kind::Request => None,
         };
         socket.role = role(row);
-        socket.details = Some(Details {
-            uid: row.uid,
-            recv_queue: row.recv_queue,
-            send_queue: row.send_queue,
-        });
+        socket.details = Some(Details::of(row));
         if row.kind == Kind::Minisock {
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
         }
@@ -314,6 +315,7 @@ impl Table {
         if row.state == State::Listen {
             self.listeners.add(self.slots.get(id), id);
         }
+        self.regroup(id);
         id
     }
 

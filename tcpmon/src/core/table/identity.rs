@@ -121,7 +121,7 @@ impl Table {
     }
 
     /// The socket a row of a dump speaks of.
-    pub(super) fn find(&self, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
+    pub(super) fn find_row(&self, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
         if self.dumps_have_cookies {
             // A socket that is connected again and again leaves several minisocks with its cookie.
             let known = self.with_cookie(row.cookie, |socket| {

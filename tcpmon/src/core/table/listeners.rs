@@ -55,6 +55,18 @@ impl Listeners {
         self.queues.get(&id).copied()
     }
 
+    /// Whether somebody listens on the port.
+    pub(super) fn serves(&self, netns: NetnsId, port: u16) -> bool {
+        self.by_port.contains_key(&(netns, port))
+    }
+
+    /// Ports from `low` to `high` of a namespace that somebody listens on.
+    pub(super) fn ports_within(&self, netns: NetnsId, low: u16, high: u16) -> u32 {
+        let ports = self.by_port.keys();
+        let within = ports.filter(|(of, port)| *of == netns && (low..=high).contains(port));
+        u32::try_from(within.count()).unwrap_or(u32::MAX)
+    }
+
     /// The owner of the listener that takes connections for `tuple`: the one bound to its very
     /// address, else to the wildcard. None when several processes could be meant (`SO_REUSEPORT`).
     pub(super) fn owner_for(&self, slots: &Slots, netns: NetnsId, tuple: &Tuple) -> Option<Owner> {

@@ -7,18 +7,24 @@ mod apply;
 mod audit;
 mod cgroups;
 mod endings;
+mod endpoints;
 mod expire;
+mod grouping;
+mod groups;
 mod identity;
 mod index;
 mod listeners;
 mod namespaces;
 mod owners;
+mod process_rows;
 mod processes;
 mod queues;
 mod rows;
 mod slots;
 mod socket;
+mod surroundings;
 mod totals;
+mod vanished;
 mod walk;
 
 #[cfg(test)]
@@ -31,18 +37,26 @@ pub use apply::Change;
 use audit::Audit;
 use cgroups::Cgroups;
 use endings::Endings;
+use endpoints::Endpoints;
+pub use endpoints::{Endpoint, EndpointId, Traffic};
+pub use grouping::Group;
+use groups::Groups;
+pub use groups::{Bucket, GroupId};
 use index::Index;
 use listeners::Listeners;
 use namespaces::Namespaces;
 pub use namespaces::NetnsId;
+pub use owners::ByInode;
+use owners::Scan;
 use processes::Processes;
 pub use processes::{Process, ProcessId};
 use slots::Slots;
-pub use socket::{Details, Owner, SlotId, Socket};
+pub use socket::{Details, Owner, Sighting, SlotId, Socket};
+pub use surroundings::Listening;
 pub use totals::{Drift, Totals};
 use walk::Walk;
 
-use crate::core::facts::{Kind, MinisockCount, NetnsIdentity};
+use crate::core::facts::{Kind, MachineFact, MinisockCount, NetnsIdentity};
 
 /// How long a TIME_WAIT entry lives: `TCP_TIMEWAIT_LEN` of `include/net/tcp.h`.
 pub const TIME_WAIT_NS: u64 = 60_000_000_000;
@@ -60,14 +74,26 @@ pub struct Table {
     processes: Processes,
     cgroups: Cgroups,
     endings: Endings,
+    machine: MachineFact,
+    groups: Groups,
+    endpoints: Endpoints,
+    /// Connections whose peer does not answer, and since when at the latest.
+    unanswered: FxHashMap<SlotId, u64>,
     audit: Option<Audit>,
     audits: u32,
+    /// Number of the last audit of all states whose rows have all been compared, and when its first
+    /// dump began.
+    last_audit: (u32, u64),
     walk: Option<Walk>,
     /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
     /// announced.
     seeded: bool,
     /// Sockets whose holder is not confirmed; what the next scan is for.
     unconfirmed: bool,
+    /// The scan of file descriptors that is being heard.
+    scan: Scan,
+    /// When the last scan of file descriptors that is over began; 0 before the first.
+    holders_scanned_ns: u64,
     /// How long a FIN_WAIT2 minisock lives.
     fin_timeout_ns: u64,
     totals: Totals,
@@ -93,11 +119,18 @@ impl Table {
             processes: Processes::default(),
             cgroups: Cgroups::default(),
             endings: Endings::default(),
+            machine: MachineFact::default(),
+            groups: Groups::default(),
+            endpoints: Endpoints::default(),
+            unanswered: FxHashMap::default(),
+            last_audit: (0, 0),
             audit: None,
             audits: 0,
             walk: None,
             seeded: false,
             unconfirmed: false,
+            scan: Scan::default(),
+            holders_scanned_ns: 0,
             fin_timeout_ns: TIME_WAIT_NS,
             totals: Totals::default(),
         }
@@ -175,7 +208,11 @@ impl Table {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let entry = size_of::<(u64, SlotId)>() + 1;
-        self.slots.bytes() + self.index.bytes() + self.by_sock.capacity() * entry
+        self.slots.bytes()
+            + self.groups.bytes()
+            + self.endpoints.bytes()
+            + self.index.bytes()
+            + self.by_sock.capacity() * entry
     }
 
     /// `tcp_fin_timeout` of the namespace we run in. So long an orphan waits for the peer's FIN; of
@@ -188,7 +225,7 @@ impl Table {
         };
     }
 
-    /// Adds a socket and counts it in.
+    /// Adds a socket and counts it in. The caller puts it into its group once it knows whose it is.
     fn add(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
         let id = self.slots.insert(socket, near);
         self.count_in(id);
@@ -205,6 +242,10 @@ impl Table {
         self.index.remove(id);
         self.listeners.remove(self.slots.get(id), id);
         self.count_out(id);
+        self.leave_group(id);
+        if !self.unanswered.is_empty() {
+            self.unanswered.remove(&id);
+        }
         if let Some(owner) = self.slots.get(id).owner {
             self.processes.release(owner.process);
         }
@@ -227,6 +268,7 @@ impl Table {
         if listens {
             self.listeners.add(self.slots.get(id), id);
         }
+        self.regroup(id);
     }
 
     /// Whether every socket of the namespace has been announced or dumped: what is new to the table

@@ -1,6 +1,6 @@
 //! Who holds which socket, confirmed by the file descriptor tables.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tcpmon_common::Holder;
 use tcpmon_common::State;
 
@@ -10,6 +10,55 @@ use super::walk::Task;
 use super::{Process, Table};
 use crate::core::facts::Kind;
 use crate::core::query::OwnerSource;
+
+/// Holders of which neither address nor cookie is known, by the inode of their socket.
+#[derive(Clone, Debug, Default)]
+pub struct ByInode {
+    /// Of several the first in the scan.
+    first: FxHashMap<u64, Holder>,
+    /// The pids of the others, where there are any.
+    others: FxHashMap<u64, FxHashSet<u32>>,
+}
+
+impl ByInode {
+    /// Adds a holder. One of inode 0 is none: every socket with a descriptor has an inode.
+    pub fn add(&mut self, holder: Holder) {
+        if holder.inode == 0 {
+            return;
+        }
+        let first = self.first.entry(holder.inode).or_insert(holder);
+        if first.pid != holder.pid {
+            self.others
+                .entry(holder.inode)
+                .or_default()
+                .insert(holder.pid);
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+}
+
+impl FromIterator<Holder> for ByInode {
+    fn from_iter<T: IntoIterator<Item = Holder>>(holders: T) -> Self {
+        let mut by_inode = Self::default();
+        for holder in holders {
+            by_inode.add(holder);
+        }
+        by_inode
+    }
+}
+
+/// A scan that is heard part by part.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) started_ns: u64,
+    /// The pids of holders that are not the first of their socket.
+    shared: FxHashMap<SlotId, FxHashSet<u32>>,
+}
 
 impl Table {
     /// Whether a scan of file descriptors would tell something new.
@@ -22,14 +71,15 @@ impl Table {
     /// there are [`Table::hear_holders`] and [`Table::close_holders`].
     pub fn set_holders(&mut self, started_ns: u64, holders: &[Holder]) {
         self.hear_holders(started_ns, holders);
-        let by_inode = holders.iter().rev().map(|holder| (holder.inode, *holder));
-        self.close_holders(started_ns, by_inode.collect());
+        self.close_holders(started_ns, holders.iter().copied().collect());
         while self.walk_on(usize::MAX) {}
     }
 
     /// Takes over a part of a scan that tells sockets by address or cookie. Sockets that changed
-    /// hands since are confirmed by the next one. Of several holders the first in the scan is named.
+    /// hands since are confirmed by the next one. Of several holders the first in the scan is named,
+    /// and all are counted, whatever parts they are in.
     pub fn hear_holders(&mut self, started_ns: u64, holders: &[Holder]) {
+        let mut scan = self.take_scan(started_ns);
         for holder in holders {
             let bound = self.by_sock.get(&holder.sock).copied();
             let id = bound.or_else(|| {
@@ -39,37 +89,102 @@ impl Table {
                     .flatten()
             });
             if let Some(id) = id {
-                self.confirm(id, holder, started_ns);
+                self.hear(id, holder, &mut scan);
             }
         }
+        self.scan = scan;
     }
 
     /// Begins to end a scan: [`Table::walk_on`] does the rest. `by_inode`: holders of which neither
     /// address nor cookie is known.
-    pub fn close_holders(&mut self, started_ns: u64, mut by_inode: FxHashMap<u64, Holder>) {
-        // Nothing but a full socket in some process's table has an inode.
-        by_inode.remove(&0);
+    pub fn close_holders(&mut self, started_ns: u64, by_inode: ByInode) {
+        let scan = self.take_scan(started_ns);
+        self.start_walk(Task::EndHolders { scan, by_inode });
         self.unconfirmed = false;
-        self.start_walk(Task::EndHolders {
-            started_ns,
-            by_inode,
-        });
     }
 
     /// What is left to do for a socket when a scan is over. Connections that waited in an accept
     /// queue before the agent started get the process of their listener, which is known now.
-    pub(super) fn look_for_holder(&mut self, id: SlotId) {
+    pub(super) fn look_for_holder(&mut self, id: SlotId, scan: &Scan) {
+        self.count_holders(id, scan);
         let socket = self.slots.get(id);
         if socket.accepted == Some(false) && socket.owner.is_none() {
             self.inherit_owner(id);
+            self.regroup(id);
         }
         self.unconfirmed |= is_unconfirmed(self.slots.get(id));
     }
 
-    pub(super) fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) {
+    /// Takes over what is known of the socket by its inode alone.
+    pub(super) fn hear_by_inode(&mut self, id: SlotId, by_inode: &ByInode, scan: &mut Scan) {
+        let inode = self.slots.get(id).inode;
+        let Some(first) = by_inode.first.get(&inode) else {
+            return;
+        };
+        self.hear(id, first, scan);
+        for pid in by_inode.others.get(&inode).into_iter().flatten() {
+            let holder = Holder {
+                pid: *pid,
+                ..*first
+            };
+            if let Some(other) = self.other_holder(id, &holder, scan.started_ns) {
+                scan.shared.entry(id).or_default().insert(other);
+            }
+        }
+    }
+
+    /// The scan under way, if it is the one that began at `started_ns`; else a new one.
+    fn take_scan(&mut self, started_ns: u64) -> Scan {
+        let scan = std::mem::take(&mut self.scan);
+        if scan.started_ns == started_ns {
+            return scan;
+        }
+        Scan {
+            started_ns,
+            shared: FxHashMap::default(),
+        }
+    }
+
+    fn hear(&mut self, id: SlotId, holder: &Holder, scan: &mut Scan) {
+        if self.confirm(id, holder, scan.started_ns) {
+            // What was heard before was of another socket in the same slot.
+            if !scan.shared.is_empty() {
+                scan.shared.remove(&id);
+            }
+        } else if let Some(other) = self.other_holder(id, holder, scan.started_ns) {
+            scan.shared.entry(id).or_default().insert(other);
+        }
+    }
+
+    /// The process of a holder that is not the first of its socket in the scan; `None` when it is the
+    /// same process once more, or another socket at the same address.
+    fn other_holder(&self, id: SlotId, holder: &Holder, started_ns: u64) -> Option<u32> {
+        let socket = self.slots.get(id);
+        let first = socket.owner.filter(|owner| {
+            owner.source == OwnerSource::FdTable && socket.seen_holder_ns == started_ns
+        })?;
+        let is_it = socket.cookie == holder.cookie || socket.cookie == 0 || holder.cookie == 0;
+        (is_it && self.processes.get(first.process).pid != holder.pid).then_some(holder.pid)
+    }
+
+    fn count_holders(&mut self, id: SlotId, scan: &Scan) {
+        let Some(others) = scan.shared.get(&id) else {
+            return;
+        };
+        let socket = self.slots.get_mut(id);
+        if socket.seen_holder_ns == scan.started_ns
+            && let Some(owner) = &mut socket.owner
+            && owner.source == OwnerSource::FdTable
+        {
+            owner.holders = u16::try_from(others.len() + 1).unwrap_or(u16::MAX);
+        }
+    }
+
+    /// Whether the holder is the first of the socket in this scan, and named from now on.
+    fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) -> bool {
         let socket = self.slots.get_mut(id);
         if holder.cookie != 0 && socket.cookie != 0 && holder.cookie != socket.cookie {
-            return;
+            return false;
         }
         let process = Process {
             pid: holder.pid,
@@ -85,22 +200,25 @@ impl Table {
             .is_some_and(|owner| owner.source == OwnerSource::Close)
             && socket.touched_ns >= started_ns;
         if confirmed || closed_since {
-            return;
+            return false;
         }
         socket.seen_holder_ns = started_ns;
         socket.accepted = Some(true);
         if holder.inode != 0 {
             socket.inode = holder.inode;
         }
-        let process = self.processes.hold(process);
+        let process = self.processes.hold(process, u64::MAX);
         self.set_owner(
             id,
             Owner {
                 process,
                 source: OwnerSource::FdTable,
+                holders: 1,
                 fd: Some(holder.fd),
             },
         );
+        self.regroup(id);
+        true
     }
 
     /// Whether there are control groups without a name.

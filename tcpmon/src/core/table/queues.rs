@@ -6,7 +6,7 @@ use super::Table;
 use super::namespaces::{Namespace, NetnsId};
 use super::socket::{Details, SlotId};
 use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact, NetnsIdentity};
-use crate::core::query::NamespaceRow;
+use crate::core::query::{NamespaceRow, NetnsView};
 
 impl Table {
     /// Takes over a dump of the listeners of a namespace: how long their accept queues are, and what
@@ -14,16 +14,12 @@ impl Table {
     pub fn measure_queues(&mut self, netns: NetnsIdentity, rows: &[DumpRow]) {
         let netns = self.namespaces.intern(netns);
         for row in rows {
-            let known = self.find(netns, row);
+            let known = self.find_row(netns, row);
             let Some(id) = known.filter(|id| self.slots.get(*id).state == State::Listen) else {
                 continue;
             };
             self.listeners.measure(id, row.recv_queue, row.drops);
-            self.slots.get_mut(id).details = Some(Details {
-                uid: row.uid,
-                recv_queue: row.recv_queue,
-                send_queue: row.send_queue,
-            });
+            self.slots.get_mut(id).details = Some(Details::of(row));
         }
     }
 
@@ -74,9 +70,16 @@ fn namespace_row(namespace: &Namespace) -> NamespaceRow {
         .filter_map(|(event, count)| Some((event.name().to_owned(), count?)));
     NamespaceRow {
         netns: (namespace.identity.inode != 0).then_some(namespace.identity.inode),
-        name: namespace.name.clone(),
+        name: namespace.name.as_ref().map(|name| name.text.clone()),
+        name_source: namespace.name.as_ref().map(|name| name.source),
+        known_from: if namespace.seeded && namespace.missed.times == 0 {
+            NetnsView::Dumps
+        } else {
+            NetnsView::Stream
+        },
         sockets: namespace.sockets,
         minisocks: namespace.minisocks,
         kernel: told.collect(),
+        limits: namespace.limits.as_deref().cloned(),
     }
 }

@@ -2,9 +2,10 @@
 
 use tcpmon_common::State;
 
+use super::groups::Place;
 use super::namespaces::NetnsId;
 use super::processes::ProcessId;
-use crate::core::facts::Kind;
+use crate::core::facts::{DumpRow, Kind, Timer};
 use crate::core::query::{OwnerSource, Role};
 use crate::core::tuple::Tuple;
 
@@ -27,6 +28,13 @@ impl SlotId {
     }
 }
 
+/// A socket as it was seen, to be looked up later: its slot may hold another by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    pub(super) id: SlotId,
+    pub(super) entered_ns: u64,
+}
+
 /// Who holds a socket, and how that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -34,6 +42,9 @@ pub struct Owner {
     pub process: ProcessId,
     /// How it is known.
     pub source: OwnerSource,
+    /// Processes that had the socket in their tables at the last scan: after fork, or when a
+    /// descriptor was passed on (`SCM_RIGHTS`), more than one. 0 before a scan.
+    pub holders: u16,
     /// File descriptor number in that process.
     pub fd: Option<u32>,
 }
@@ -47,6 +58,22 @@ pub struct Details {
     pub recv_queue: u32,
     /// Bytes not acknowledged; for a listener the limit of its accept queue, where that is known.
     pub send_queue: Option<u32>,
+    /// Which timer runs.
+    pub timer: Timer,
+    /// Retransmissions or probes the peer has not answered.
+    pub unanswered: u8,
+}
+
+impl Details {
+    pub(super) const fn of(row: &DumpRow) -> Self {
+        Self {
+            uid: row.uid,
+            recv_queue: row.recv_queue,
+            send_queue: row.send_queue,
+            timer: row.timer,
+            unanswered: row.unanswered,
+        }
+    }
 }
 
 /// One socket: a full one, what is left of one, or a request for one.
@@ -93,7 +120,12 @@ pub struct Socket {
     /// Neighbours in the order of entry of its state.
     pub(super) previous: SlotId,
     pub(super) next: SlotId,
+    /// Its group, and its neighbours there.
+    pub(super) place: Place,
 }
+
+// Half a million of them are a table of a hundred megabytes.
+const _: () = assert!(size_of::<Socket>() <= 208);
 
 impl Socket {
     /// A full socket of which only the state is known.
@@ -121,6 +153,7 @@ impl Socket {
             seen_in: 0,
             previous: SlotId::NONE,
             next: SlotId::NONE,
+            place: Place::NOWHERE,
         }
     }
 

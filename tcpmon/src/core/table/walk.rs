@@ -4,11 +4,9 @@
 //! A walk goes from slot to slot. What happens between two parts needs no care: a socket that came
 //! or changed since is newer than the dump or the scan, by its own times, wherever its slot is.
 
-use rustc_hash::FxHashMap;
-use tcpmon_common::Holder;
-
 use super::Table;
 use super::audit::Ending;
+use super::owners::{ByInode, Scan};
 use super::socket::SlotId;
 
 /// A walk under way.
@@ -25,10 +23,7 @@ pub(super) enum Task {
     /// Removed, if the kernel no longer has it.
     EndAudit(Ending),
     /// Given its holder, if that is known by the inode alone, or else its listener's.
-    EndHolders {
-        started_ns: u64,
-        by_inode: FxHashMap<u64, Holder>,
-    },
+    EndHolders { scan: Scan, by_inode: ByInode },
 }
 
 impl Table {
@@ -47,7 +42,7 @@ impl Table {
         for index in walk.at..end {
             let id = SlotId::from_index(index);
             if self.slots.is_alive(id) {
-                self.visit(id, &walk.task);
+                self.visit(id, &mut walk.task);
             }
         }
         walk.at = end;
@@ -55,8 +50,9 @@ impl Table {
             self.walk = Some(walk);
             return true;
         }
-        if let Task::EndAudit(ending) = walk.task {
-            self.audit_ended(&ending);
+        match walk.task {
+            Task::EndAudit(ending) => self.audit_ended(&ending),
+            Task::EndHolders { scan, .. } => self.holders_scanned_ns = scan.started_ns,
         }
         false
     }
@@ -67,24 +63,18 @@ impl Table {
         self.walk = Some(Walk { at: 0, task });
     }
 
-    fn visit(&mut self, id: SlotId, task: &Task) {
+    fn visit(&mut self, id: SlotId, task: &mut Task) {
         match task {
             Task::EndAudit(ending) => {
                 if ending.is_over(self.slots.get(id)) {
                     self.end_unseen(id, ending.now_ns);
                 }
             }
-            Task::EndHolders {
-                started_ns,
-                by_inode,
-            } => {
-                let inode = self.slots.get(id).inode;
-                if !by_inode.is_empty()
-                    && let Some(holder) = by_inode.get(&inode)
-                {
-                    self.confirm(id, holder, *started_ns);
+            Task::EndHolders { scan, by_inode } => {
+                if !by_inode.is_empty() {
+                    self.hear_by_inode(id, by_inode, scan);
                 }
-                self.look_for_holder(id);
+                self.look_for_holder(id, scan);
             }
         }
     }

@@ -12,7 +12,7 @@ use std::str::SplitAsciiWhitespace;
 
 use tcpmon_common::State;
 
-use crate::core::facts::{DumpRow, Kind, StateSet};
+use crate::core::facts::{DumpRow, Kind, StateSet, Timer};
 use crate::core::tuple::{Family, Tuple};
 use crate::source::procfs::{ProcRoot, number};
 
@@ -115,9 +115,9 @@ pub fn parse(line: &str, family: Family) -> Option<DumpRow> {
     let (send_queue, recv_queue) = words.next()?.split_once(':')?;
     let (timer, when) = words.next()?.split_once(':')?;
     let timer = hex8(timer)?;
-    let _retransmits = words.next()?;
+    let retransmits = hex32(words.next()?)?;
     let uid = number(words.next()?)?;
-    let _probes = words.next()?;
+    let probes = number(words.next()?)?;
     let inode = number(words.next()?)?;
     let is_listener = state == State::Listen;
     Some(DumpRow {
@@ -137,10 +137,23 @@ pub fn parse(line: &str, family: Family) -> Option<DumpRow> {
         // Of a listener the kernel writes nothing here, where sock_diag has the queue's limit.
         send_queue: (!is_listener).then_some(hex32(send_queue)?),
         expires_ms: hex32(when)?.saturating_mul(TICK_MS),
+        timer: Timer::from_kernel(timer),
+        unanswered: unanswered(Timer::from_kernel(timer), retransmits, probes),
         cgroup: 0,
         drops: None,
         last_ack_ms: None,
     })
+}
+
+/// What sock_diag tells in one number by the timer that runs (`inet_sk_diag_fill` of
+/// `net/ipv4/inet_diag.c`), `get_tcp4_sock` of `net/ipv4/tcp_ipv4.c` writes in two columns.
+fn unanswered(timer: Timer, retransmits: u32, probes: u32) -> u8 {
+    let count = match timer {
+        Timer::Retransmit => retransmits,
+        Timer::Keepalive | Timer::ZeroWindowProbe => probes,
+        Timer::None => 0,
+    };
+    u8::try_from(count).unwrap_or(u8::MAX)
 }
 
 /// A fast open child, not accepted yet, looks like a request here: no inode, and retransmitting.

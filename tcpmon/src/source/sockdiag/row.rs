@@ -3,7 +3,7 @@
 
 use tcpmon_common::State;
 
-use crate::core::facts::{DumpRow, Kind};
+use crate::core::facts::{DumpRow, Kind, Timer};
 use crate::core::tuple::{Family, Tuple};
 use crate::source::sockdiag::bytes::{take, take_padded, take_u16, take_u32};
 
@@ -144,6 +144,8 @@ impl Row {
             recv_queue: self.recv_queue,
             send_queue: Some(self.send_queue),
             expires_ms: self.expires_ms,
+            timer: Timer::from_kernel(self.timer),
+            unanswered: self.retransmits,
             cgroup: self.cgroup_id.unwrap_or(0),
             drops: self.drops,
             last_ack_ms: self

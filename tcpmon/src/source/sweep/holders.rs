@@ -1,10 +1,10 @@
 //! Which process holds which socket.
 
-use rustc_hash::FxHashMap;
 use tcpmon_common::Holder;
 
 use super::{Report, Sweeper};
 use crate::clock;
+use crate::core::table::ByInode;
 use crate::source::procfs::fd;
 
 /// Holders reported at once: so many the owner takes over in about a millisecond.
@@ -15,7 +15,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
         let by_inode = match self.scan_by_iterator(started_ns) {
             Scan::Closed => return false,
-            Scan::Told => FxHashMap::default(),
+            Scan::Told => ByInode::default(),
             Scan::Impossible => self.scan_proc(),
         };
         let cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
@@ -61,10 +61,10 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         }
     }
 
-    fn scan_proc(&self) -> FxHashMap<u64, Holder> {
-        let mut by_inode = FxHashMap::default();
+    fn scan_proc(&self) -> ByInode {
+        let mut by_inode = ByInode::default();
         let scan = fd::scan(&self.root, fd::Wanted::All, &mut |holder| {
-            by_inode.entry(holder.inode).or_insert(holder);
+            by_inode.add(holder);
         });
         if let Err(error) = scan {
             log::warn!("cannot look into /proc for the holders of sockets: {error}");

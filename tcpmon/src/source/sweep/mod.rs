@@ -1,6 +1,7 @@
 //! The sweeper: the one thread that enters namespaces, dumps sockets and looks into other
 //! processes. It does one job at a time and reports what it read; it decides nothing.
 
+mod facts;
 mod holders;
 mod lister;
 mod sockets;
@@ -12,12 +13,15 @@ use rustc_hash::FxHashMap;
 use tcpmon_common::Holder;
 
 use super::bpf::holders::Holders;
-use super::netns::{self, Discovered, NAMED};
-use super::procfs::{ProcRoot, cgroup};
+use super::netns::{self, Discovered, Discovery, NAMED, Namer, Seeker};
+use super::procfs::{self, ProcRoot, cgroup};
 use crate::clock;
 use crate::core::facts::{
-    DumpRow, DumpTime, MinisockCount, NamespaceFact, NetnsIdentity, StateSet,
+    CommandLine, DumpRow, DumpTime, MachineFact, MinisockCount, NamespaceFact, NetnsIdentity,
+    ProcessFact, StateSet,
 };
+use crate::core::netns::Search;
+use crate::core::table::ByInode;
 pub use lister::Listing;
 
 /// What the sweeper is asked to do.
@@ -27,6 +31,8 @@ pub enum Job {
     Audit {
         /// Ask for `tcp_info` too: bounds of ages, at more than twice the cost.
         with_info: bool,
+        /// The namespaces the table has sockets in: those that are missing are searched for.
+        known: Vec<NetnsIdentity>,
     },
     /// Dump the TIME_WAIT and FIN_WAIT2 sockets of these namespaces, where the kernel counts others
     /// than the table.
@@ -37,11 +43,22 @@ pub enum Job {
     Cgroups,
     /// Look at the listeners and the counters of every namespace known, and of these.
     Queues(Vec<NetnsIdentity>),
+    /// Find out who these processes are and how many files they have open.
+    Processes(Vec<u32>),
+    /// The same of one process, and its command line: somebody asks.
+    Process(u32),
 }
 
 /// What the sweeper read.
 #[derive(Debug)]
 pub enum Report {
+    /// What became of the namespaces the table has sockets in.
+    Searched {
+        /// What the search found out.
+        search: Search,
+        /// Processor time it took.
+        cost_ns: u64,
+    },
     /// A sweep of sockets begins; one that had begun is given up.
     Began {
         /// In these states.
@@ -78,8 +95,8 @@ pub enum Report {
     HoldersEnded {
         /// When the scan began.
         started_ns: u64,
-        /// Those of which only the inode is known, by it; of several the first.
-        by_inode: FxHashMap<u64, Holder>,
+        /// Those of which only the inode is known, by it.
+        by_inode: ByInode,
         /// Processor time it took.
         cost_ns: u64,
     },
@@ -91,6 +108,22 @@ pub enum Report {
     Minisocks(NetnsIdentity, u64),
     /// What else was read of one namespace.
     Namespace(NamespaceFact),
+    /// What is limited for the whole machine.
+    Machine(MachineFact),
+    /// Who the processes are.
+    Processes {
+        /// One for each that was asked for.
+        facts: Vec<ProcessFact>,
+        /// Processor time it took.
+        cost_ns: u64,
+    },
+    /// One process; no part of a sweep.
+    Process {
+        /// Who it is.
+        fact: ProcessFact,
+        /// `None` when it may not be read, or not in time.
+        command_line: Option<CommandLine>,
+    },
 }
 
 /// How a sweep went.
@@ -127,6 +160,10 @@ pub struct Sweeper<R> {
     holders: Option<Holders>,
     listing: Listing,
     namespaces: Vec<Discovered>,
+    limits: facts::Limits,
+    processes: facts::Processes,
+    namer: Namer,
+    seeker: Seeker,
     report: R,
 }
 
@@ -135,11 +172,16 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     ///
     /// `holders`: the loaded iterator; without it the descriptors are looked up in `/proc`.
     pub fn new(holders: Option<Holders>, listing: Listing, report: R) -> Self {
+        let root = ProcRoot::default();
         Self {
-            root: ProcRoot::default(),
+            processes: facts::Processes::new(procfs::inspect::sees_kernel_pids(&root)),
+            namer: Namer::new(&root),
+            seeker: Seeker::default(),
+            root,
             holders,
             listing,
             namespaces: Vec::new(),
+            limits: facts::Limits::default(),
             report,
         }
     }
@@ -147,33 +189,50 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     /// Does one job; `false` when nobody listens any more.
     pub fn run(&mut self, job: Job) -> bool {
         match job {
-            Job::Audit { with_info } => self.audit(with_info),
+            Job::Audit { with_info, known } => self.audit(with_info, &known),
             Job::Minisocks(namespaces) => self.minisocks(&namespaces),
             Job::Holders => self.find_holders(),
             Job::Cgroups => self.name_cgroups(),
             Job::Queues(namespaces) => self.look_at_queues(&namespaces),
+            Job::Processes(pids) => self.describe_processes(&pids),
+            Job::Process(pid) => self.describe_process(pid),
         }
     }
 
-    /// Looks for namespaces anew; `false` when some may have stayed hidden.
-    fn discover(&mut self) -> bool {
-        match netns::discover(&self.root, &NAMED) {
-            Ok(discovery) => {
-                self.namespaces = discovery.namespaces;
-                discovery.denied == 0
-            }
+    /// Looks for namespaces anew, for those of `known` above all; `everywhere`: also where that is
+    /// dear. `None` when that is not possible; else the search, and whether some processes'
+    /// namespaces may not be known.
+    fn discover(&mut self, known: &[NetnsIdentity], everywhere: bool) -> Option<(Search, bool)> {
+        let began_ns = clock::boottime_ns();
+        let mut discovery = match netns::discover(&self.root, &NAMED) {
+            Ok(discovery) => discovery,
             Err(error) => {
                 log::warn!("cannot look for namespaces: {error}");
-                false
+                return None;
             }
+        };
+        let holders = &mut self.holders;
+        let mut kept = || holders.as_mut()?.namespaces().ok();
+        let mut search =
+            (self.seeker).complete(&self.root, &mut discovery, known, everywhere, &mut kept);
+        search.began_ns = began_ns;
+        let Discovery {
+            mut namespaces,
+            denied,
+            ..
+        } = discovery;
+        for namespace in &mut namespaces {
+            namespace.name = self.namer.name(&self.root, namespace);
         }
+        self.namespaces = namespaces;
+        Some((search, denied > 0))
     }
 
-    /// Looks for namespaces anew when one of `inodes` was born since the last time.
-    fn make_known(&mut self, mut inodes: impl Iterator<Item = u32>) {
+    /// Looks for namespaces anew when one of `wanted` was born since the last time.
+    fn make_known(&mut self, wanted: &[NetnsIdentity]) {
         let known: BTreeSet<u32> = self.namespaces.iter().map(|found| found.inode).collect();
-        if inodes.any(|inode| !known.contains(&inode)) {
-            self.discover();
+        if wanted.iter().any(|netns| !known.contains(&netns.inode)) {
+            self.discover(wanted, false);
         }
     }
 

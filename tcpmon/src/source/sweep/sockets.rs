@@ -13,19 +13,32 @@ use crate::core::facts::{
 use crate::source::netns::Discovered;
 use crate::source::procfs::{netstat, sockstat};
 
+/// Said when a process's namespace may not be known.
+const HIDDEN: &str = "some processes do not show their network namespace (that takes CAP_SYS_PTRACE): \
+    sockets in those that stay hidden are unknown until they change";
+
 impl<R: FnMut(Report) -> bool> Sweeper<R> {
-    pub(super) fn audit(&mut self, with_info: bool) -> bool {
-        let discovered = self.discover();
+    pub(super) fn audit(&mut self, with_info: bool, known: &[NetnsIdentity]) -> bool {
+        let cpu_ns = clock::thread_cpu_ns();
+        let discovered = self.discover(known, true);
+        let cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
+        let all_seen = matches!(discovered, Some((_, false)));
+        if let Some((search, _)) = discovered
+            && !(self.report)(Report::Searched { search, cost_ns })
+        {
+            return false;
+        }
         let all = self.namespaces.clone();
-        self.sweep(&all, StateSet::LIVE, with_info, discovered)
+        self.sweep(&all, StateSet::LIVE, with_info, all_seen)
     }
 
     pub(super) fn minisocks(&mut self, wanted: &[MinisockCount]) -> bool {
+        let identities: Vec<NetnsIdentity> = wanted.iter().map(|count| count.netns).collect();
+        self.make_known(&identities);
         let wanted: FxHashMap<u32, &MinisockCount> = wanted
             .iter()
             .map(|count| (count.netns.inode, count))
             .collect();
-        self.make_known(wanted.keys().copied());
         let mut some = Vec::new();
         for namespace in self.namespaces.clone() {
             let Some(count) = wanted.get(&namespace.inode) else {
@@ -48,7 +61,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
 
     /// The kernel's own count.
     fn count_minisocks(&self, namespace: &Discovered) -> Option<u64> {
-        let pid = namespace.pid?;
+        let pid = namespace.pid()?;
         sockstat::read(&self.root, pid).ok()?.minisocks
     }
 
@@ -74,6 +87,9 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         end.complete = discovered && end.failed == 0;
         end.cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
         end.duration_ns = clock::boottime_ns().saturating_sub(started_ns);
+        if states == StateSet::LIVE && !discovered {
+            end.problems.push(HIDDEN.to_owned());
+        }
         end.problems
             .extend(self.listing.limit().map(ToString::to_string));
         (self.report)(Report::Ended(end))
@@ -135,7 +151,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
 
     pub(super) fn look_at_queues(&mut self, wanted: &[NetnsIdentity]) -> bool {
         let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
-        self.make_known(wanted.iter().map(|netns| netns.inode));
+        self.make_known(wanted);
         let mut end = SweepEnd::default();
         for namespace in self.namespaces.clone() {
             // What cannot be entered or listed is complained of by the audit.
@@ -151,21 +167,26 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
                 return false;
             }
         }
+        if !self.report_machine() {
+            return false;
+        }
         end.cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
         end.duration_ns = clock::boottime_ns().saturating_sub(started_ns);
         (self.report)(Report::Ended(end))
     }
 
     fn read_queues(
-        &self,
+        &mut self,
         namespace: &Discovered,
     ) -> Result<(NamespaceFact, Vec<DumpRow>), Failure> {
+        let limits = &mut self.limits;
         Lister::visit(&self.root, self.listing, namespace, |lister, netns| {
             let rows = lister.listeners()?;
             let fact = NamespaceFact {
                 identity: netns,
                 name: namespace.name.clone(),
                 events: netstat::read_own(&self.root).unwrap_or_default().events(),
+                limits: limits.here(&self.root, netns, clock::boottime_ns()),
             };
             Ok((fact, rows))
         })

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
-use rustc_hash::FxHashMap;
 use tcpmon_common::Holder;
 
+use super::super::ByInode;
+use super::invariants::check_groups;
 use super::*;
 use crate::core::query::OwnerSource;
 
@@ -267,9 +268,9 @@ impl World {
                 comm: *b"holder\0\0\0\0\0\0\0\0\0\0",
             })
             .collect();
-        let mut rest = FxHashMap::default();
+        let mut rest = ByInode::default();
         if by_inode {
-            rest.extend(holders.iter().map(|holder| (holder.inode, *holder)));
+            rest = holders.into_iter().collect();
         } else {
             for chunk in holders.chunks(3) {
                 self.table.hear_holders(self.now_ns, chunk);
@@ -303,7 +304,7 @@ impl World {
         theirs.sort_unstable();
         prop_assert_eq!(ours, theirs);
         prop_assert_eq!(self.table.totals().drift, [0; 4]);
-        Ok(())
+        check_groups(&self.table)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::{Bucket, Socket};
 use super::*;
 
 #[derive(Clone, Debug)]
@@ -22,6 +23,9 @@ enum Fact {
         pid: u32,
     },
     Expire,
+    Ripen {
+        seconds: u64,
+    },
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
@@ -33,6 +37,7 @@ fn fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(states, rows)| Fact::Audit { states, rows }),
         1 => (1u64..6, 1u32..4).prop_map(|(sock, pid)| Fact::Holders { sock, pid }),
         1 => Just(Fact::Expire),
+        1 => (0u64..120).prop_map(|seconds| Fact::Ripen { seconds }),
     ]
 }
 
@@ -92,6 +97,24 @@ fn apply(table: &mut Table, time_ns: u64, fact: Fact) {
         Fact::Expire => {
             table.expire(time_ns, 100);
         }
+        Fact::Ripen { seconds } => {
+            let before_ns = time_ns.saturating_sub(seconds * SECOND);
+            let groups: Vec<_> = table.groups().map(|group| group.id()).collect();
+            for group in groups {
+                for state in State::RFC {
+                    for bucket in Bucket::all_of(state) {
+                        table.ripen(group, bucket, before_ns);
+                    }
+                }
+            }
+            for group in table.groups() {
+                for bucket in State::RFC.into_iter().flat_map(Bucket::all_of) {
+                    let sockets = group.sockets(bucket).map(|id| table.socket(id));
+                    let old = sockets.filter(|socket| socket.entered_ns <= before_ns);
+                    assert_eq!(group.ripe(bucket) as usize, old.count());
+                }
+            }
+        }
     }
 }
 
@@ -129,5 +152,45 @@ proptest! {
         let owned = table.slots.ids().filter(|id| table.slots.get(*id).owner.is_some()).count();
         prop_assert!(table.processes() <= owned);
         prop_assert_eq!(table.processes() == 0, owned == 0);
+    }
+}
+
+/// Every socket is in the one group of its process and endpoint, in the list of its bucket, and the
+/// ripe ones are the oldest.
+pub(super) fn check_groups(table: &Table) -> Result<(), TestCaseError> {
+    let mut seen = 0;
+    for group in table.groups() {
+        let (endpoint, _) = table.endpoint(group.endpoint_id()).expect("an endpoint");
+        for bucket in State::RFC.into_iter().flat_map(Bucket::all_of) {
+            let sockets = group.sockets(bucket).map(|id| table.socket(id));
+            let sockets: Vec<&Socket> = sockets.collect();
+            prop_assert_eq!(sockets.len(), group.count(bucket) as usize);
+            prop_assert!(sockets.is_sorted_by_key(|socket| socket.entered_ns));
+            let is_ripe = |socket: &&&Socket| socket.place.ripe();
+            let ripe = sockets.iter().take_while(is_ripe).count();
+            prop_assert_eq!(ripe, sockets.iter().filter(is_ripe).count());
+            prop_assert_eq!(ripe, group.ripe(bucket) as usize);
+            let (ripened, left) = group.ripe_flow(bucket);
+            prop_assert_eq!(ripened - left, ripe as u64);
+            for socket in sockets {
+                prop_assert!(Bucket::of(socket) == bucket && endpoint.fits(socket));
+                let process = socket.owner.map(|owner| table.processes.get(owner.process));
+                prop_assert_eq!(process, group.process());
+                seen += 1;
+            }
+        }
+    }
+    prop_assert_eq!(seen, table.len());
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn groups_hold_every_socket_once_in_order(facts in prop::collection::vec(fact(), 0..150)) {
+        let mut table = Table::new();
+        for (index, fact) in facts.into_iter().enumerate() {
+            apply(&mut table, index as u64 * 10 * SECOND, fact);
+        }
+        check_groups(&table)?;
     }
 }

@@ -6,14 +6,16 @@ mod endings;
 mod interleaved;
 mod invariants;
 mod owners;
+mod processes;
 mod queues;
 mod records;
+mod vanished;
 
 use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};
 
 use super::Table;
-use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet};
+use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet, Timer};
 use crate::core::query::{SocketRow, SocketsQuestion};
 use crate::core::tuple::{Family, Tuple};
 
@@ -102,6 +104,8 @@ fn row(cookie: u64, state: State, local_port: u16, remote_port: u16) -> DumpRow 
         recv_queue: 0,
         send_queue: Some(0),
         expires_ms: 0,
+        timer: Timer::None,
+        unanswered: 0,
         cgroup: 0,
         drops: None,
         last_ack_ms: None,

@@ -29,6 +29,21 @@ fn rows_of_every_kind() {
     assert_eq!((row.state, row.kind), (State::Established, Kind::Full));
     assert_eq!((row.recv_queue, row.send_queue), (20, Some(10)));
     assert_eq!(row.tuple.remote[..4], [127, 0, 0, 2]);
+    assert_eq!((row.timer, row.unanswered), (Timer::Retransmit, 0));
+    // Retransmissions are hexadecimal, probes decimal.
+    for (timer, told) in [
+        ("00", (Timer::None, 0)),
+        ("01", (Timer::Retransmit, 10)),
+        ("02", (Timer::Keepalive, 12)),
+        ("04", (Timer::ZeroWindowProbe, 12)),
+    ] {
+        let silent = established.replace(
+            " 01:00000015 00000000     0        0 ",
+            &format!(" {timer}:00000015 0000000A     0       12 "),
+        );
+        let row = parse(&silent, Family::Ipv4).expect("a row");
+        assert_eq!((row.timer, row.unanswered), told);
+    }
 
     let time_wait = "   2: 0100007F:9C40 0100007F:1F90 06 00000000:00000000 03:0000176F 00000000     0        0 0 3 \
                      0000000000000000\n";

@@ -1,0 +1,22 @@
+//! One file per kind of trouble: what is looked at, and from where on it is trouble. A rule reads
+//! the table and its memory and has an opinion; it keeps nothing itself.
+
+pub(super) mod accept;
+pub(super) mod half_dead;
+pub(super) mod kernel;
+pub(super) mod leak;
+pub(super) mod ports;
+pub(super) mod queue;
+pub(super) mod stuck;
+
+use super::Severity;
+use super::evidence::Evidence;
+
+/// What a rule thinks of a case now.
+#[derive(Clone, Debug)]
+pub(super) struct Opinion {
+    /// How bad it is; `None` when all is well.
+    pub(super) severity: Option<Severity>,
+    /// What that rests on.
+    pub(super) evidence: Evidence,
+}

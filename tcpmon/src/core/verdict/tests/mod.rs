@@ -1,0 +1,3 @@
+//! What is judged how.
+
+mod policy;
