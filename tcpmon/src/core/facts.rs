@@ -250,7 +250,8 @@ pub struct MinisockCount {
 /// Kernel time of a dump.
 #[derive(Clone, Copy, Debug)]
 pub struct DumpTime {
-    /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns.
+    /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns, or somewhat earlier: what was
+    /// announced before this moment was done when the dump began.
     pub started_ns: u64,
     /// When these rows had been read.
     pub read_ns: u64,

@@ -1,6 +1,8 @@
 //! Dumps of sockets: audits, minisocks, accept queues.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -12,6 +14,13 @@ use crate::core::facts::{
 };
 use crate::source::netns::Discovered;
 use crate::source::procfs::{netstat, sockstat};
+
+/// An event is announced before the kernel acts on it (`inet_sk_set_state` traces, then stores; a
+/// connecting socket is hashed, a closed one unhashed after that). On a machine that takes processors
+/// away in between, for example a virtual one, a dump may show for so long what is no longer told. So
+/// the dump waits after the audit has begun, and what was announced so shortly before it counts as
+/// newer than the dump.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// Said when a process's namespace may not be known.
 const HIDDEN: &str = "some processes do not show their network namespace (that takes CAP_SYS_PTRACE): \
@@ -72,7 +81,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         with_info: bool,
         discovered: bool,
     ) -> bool {
-        let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
+        let cpu_ns = clock::thread_cpu_ns();
         let mut end = self.dump_all(namespaces, states, with_info);
         if matches!(end, Err(Failure::NoSockDiag)) {
             log::warn!(
@@ -86,7 +95,6 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         };
         end.complete = discovered && end.failed == 0;
         end.cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
-        end.duration_ns = clock::boottime_ns().saturating_sub(started_ns);
         if states == StateSet::LIVE && !discovered {
             end.problems.push(HIDDEN.to_owned());
         }
@@ -108,6 +116,10 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         if !(self.report)(Report::Began { states, cookies }) {
             return Err(Failure::Closed);
         }
+        if !namespaces.is_empty() {
+            thread::sleep(SETTLE);
+        }
+        let started_ns = clock::boottime_ns();
         for namespace in namespaces {
             match self.dump(namespace, states, with_info) {
                 Ok(()) => end.namespaces += 1,
@@ -120,6 +132,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             }
         }
         end.problems = problems.into_iter().collect();
+        end.duration_ns = clock::boottime_ns().saturating_sub(started_ns);
         Ok(end)
     }
 
@@ -131,7 +144,8 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     ) -> Result<(), Failure> {
         let report = &mut self.report;
         Lister::visit(&self.root, self.listing, namespace, |lister, netns| {
-            let started_ns = clock::boottime_ns();
+            let settle_ns = u64::try_from(SETTLE.as_nanos()).unwrap_or(0);
+            let started_ns = clock::boottime_ns().saturating_sub(settle_ns);
             let mut open = true;
             lister.dump(states, with_info, &mut |rows| {
                 let time = DumpTime {
