@@ -33,6 +33,8 @@ pub(super) struct Audit {
     ended_tuples: FxHashSet<Tuple>,
     /// When the dump of each namespace began.
     swept: FxHashMap<NetnsId, u64>,
+    /// A listener was found that nobody had announced.
+    found_listener: bool,
 }
 
 impl Audit {
@@ -76,6 +78,7 @@ impl Table {
             ended_cookies: FxHashSet::default(),
             ended_tuples: FxHashSet::default(),
             swept: FxHashMap::default(),
+            found_listener: false,
         };
         for id in self.slots.in_states(states) {
             let socket = self.slots.get(id);
@@ -88,13 +91,17 @@ impl Table {
         self.audit = Some(audit);
     }
 
-    /// Compares the rows of one namespace with the table. Sorts `rows` by age.
+    /// Compares the rows of one namespace with the table. Sorts `rows`: listeners first, so that what
+    /// they accepted finds them, then by age.
     pub fn audit_rows(&mut self, netns: NetnsIdentity, time: DumpTime, rows: &mut [DumpRow]) {
         let Some(mut audit) = self.audit.take() else {
             return;
         };
         let netns = self.namespaces.intern(netns);
-        rows.sort_unstable_by_key(|row| entered(row, time.read_ns).0);
+        rows.sort_unstable_by_key(|row| {
+            let is_accepted = row.state != State::Listen;
+            (is_accepted, entered(row, time.read_ns).0)
+        });
         let mut near: [Option<SlotId>; State::ALL.len() + 1] = [None; State::ALL.len() + 1];
         for row in rows.iter() {
             if let Some(id) = find(&audit, netns, row).filter(|id| self.is_same(*id, row)) {
@@ -106,6 +113,7 @@ impl Table {
                 let place = &mut near[row.state.folded() as usize];
                 let id = self.add_row(netns, row, time, *place);
                 *place = Some(id);
+                audit.found_listener |= row.state == State::Listen;
                 self.slots.get_mut(id).seen_in = audit.number;
                 audit.index(row.cookie, row.kind, id);
             }
@@ -141,6 +149,9 @@ impl Table {
             .collect();
         for id in gone {
             self.end_unseen(id, now_ns);
+        }
+        if audit.found_listener {
+            self.move_to_services();
         }
         if audit.states == StateSet::LIVE {
             self.seeded |= complete;

@@ -38,6 +38,18 @@ impl<'a> Group<'a> {
         self.table.groups.key(self.id).endpoint
     }
 
+    /// All of its sockets.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.table.groups.sockets_of(self.id)
+    }
+
+    /// Sockets that ever came into `bucket` since the group is there.
+    #[must_use]
+    pub fn came(&self, bucket: Bucket) -> u64 {
+        self.table.groups.list(self.id, bucket).came
+    }
+
     /// Sockets in `bucket`.
     #[must_use]
     pub fn count(&self, bucket: Bucket) -> u32 {
@@ -187,6 +199,24 @@ impl Table {
             Endpoint::service(socket)
         } else {
             Endpoint::destination(socket)
+        }
+    }
+
+    /// Puts sockets that do not say who opened them to the service on their port. A dump may show
+    /// what a listener accepted before the listener.
+    pub(super) fn move_to_services(&mut self) {
+        let wanted = |id: &SlotId| {
+            let socket = self.slots.get(*id);
+            let endpoint = self.endpoint_id_of(socket).and_then(|id| self.endpoint(id));
+            let is_away = matches!(endpoint, Some((Endpoint::Destination { .. }, _)));
+            let (netns, port) = (socket.netns, socket.tuple.local_port);
+            is_away && socket.role.is_none() && self.listeners.serves(netns, port)
+        };
+        let away: Vec<SlotId> = self.slots.ids().filter(wanted).collect();
+        for id in away {
+            let key = self.key_of(id, None);
+            self.leave_group(id);
+            self.join_group(id, key);
         }
     }
 

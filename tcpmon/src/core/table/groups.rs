@@ -109,6 +109,8 @@ pub(super) struct List {
     newest_ripe: SlotId,
     pub(super) length: u32,
     pub(super) ripe: u32,
+    /// Sockets that ever came here.
+    pub(super) came: u64,
     /// Sockets that ever became ripe here, and those of them that went on.
     pub(super) ripened: u64,
     pub(super) ripe_left: u64,
@@ -121,6 +123,7 @@ impl List {
         newest_ripe: SlotId::NONE,
         length: 0,
         ripe: 0,
+        came: 0,
         ripened: 0,
         ripe_left: 0,
     };
@@ -163,6 +166,11 @@ impl Groups {
         alive.filter_map(|(index, group)| {
             (group.sockets > 0).then_some(GroupId(u32::try_from(index).unwrap_or(u32::MAX - 1)))
         })
+    }
+
+    /// Sockets of a group.
+    pub(super) fn sockets_of(&self, id: GroupId) -> u32 {
+        self.all[id.0 as usize].sockets
     }
 
     /// Groups with sockets.
@@ -288,6 +296,7 @@ fn put(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
     list.ripe += u32::from(ripe);
     list.ripened += u64::from(ripe);
     list.length += 1;
+    list.came += 1;
     match some(after) {
         Some(after) => slots.get_mut(after).place.previous = id,
         None => list.newest = id,
