@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod apt;
 mod bench;
 mod ebpf_toolchain;
+mod judge;
 mod load;
 mod run;
 mod setup;
@@ -36,6 +37,7 @@ enum Command {
     Test(test::Args),
     Tidy(tidy::Args),
     Bench(bench::Args),
+    Judge(judge::Args),
     Load(load::Args),
     Vm(vm::Args),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Judge(args) => judge::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Vm(args) => vm::run(&args),
     };

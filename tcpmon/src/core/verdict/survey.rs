@@ -9,9 +9,9 @@ use super::rules::half_dead::Silent;
 use super::rules::leak;
 use super::rules::ports::Use;
 use super::rules::stuck::{Heap, STATES};
-use super::{Evidence, Place, Policy, Subject};
+use super::{Evidence, Place, Policy, Subject, Thresholds};
 use crate::core::facts::NetnsIdentity;
-use crate::core::table::{Bucket, Endpoint, EndpointId, Group, Listening, Process, Table};
+use crate::core::table::{Bucket, Endpoint, EndpointId, Group, Listening, Process, SlotId, Table};
 
 /// So few sockets towards a destination exhaust nothing: the narrowest range anybody sets is wider.
 pub(super) const FEW: u32 = 8;
@@ -29,18 +29,9 @@ pub(super) struct Survey {
 
 /// Marks what has been too long in each judged bucket.
 pub(super) fn ripen(table: &mut Table, policy: &Policy, now_ns: u64) {
-    let has_special = !policy.special.is_empty();
     let mut due = Vec::new();
     for group in table.groups() {
-        let mut thresholds = &policy.general;
-        let name;
-        if has_special {
-            name = group.process().map(Process::name);
-            let unit = table
-                .any_of(&group)
-                .and_then(|socket| table.unit_of(socket));
-            thresholds = policy.thresholds(name.as_deref(), unit);
-        }
+        let thresholds = thresholds_of(table, policy, &group);
         let mut want = |bucket: Bucket, age_ns: u64| {
             let before_ns = now_ns.saturating_sub(age_ns);
             let oldest = group.oldest(bucket);
@@ -60,6 +51,20 @@ pub(super) fn ripen(table: &mut Table, policy: &Policy, now_ns: u64) {
     }
 }
 
+/// The thresholds for a group.
+pub(super) fn thresholds_of<'a>(
+    table: &Table,
+    policy: &'a Policy,
+    group: &Group<'_>,
+) -> &'a Thresholds {
+    if policy.is_uniform() {
+        return &policy.general;
+    }
+    let name = group.process().map(Process::name);
+    let unit = table.any_of(group).and_then(|socket| table.unit_of(socket));
+    policy.thresholds(name.as_deref(), unit)
+}
+
 impl Survey {
     pub(super) fn of(table: &Table) -> Self {
         let mut survey = Self::default();
@@ -76,7 +81,7 @@ impl Survey {
         };
         match endpoint {
             Endpoint::Destination { .. } => self.add_ports(id, group),
-            Endpoint::Service { .. } => self.add_waiting(id, group),
+            Endpoint::Service { .. } => self.add_waiting(table, id, group),
         }
         for state in STATES {
             let bucket = Bucket::of_state(state);
@@ -85,8 +90,7 @@ impl Survey {
                 let heap = self.stuck.entry((id, state)).or_default();
                 heap.count += count;
                 prefer(&mut heap.busiest, group, count);
-                let room = SHOWN.saturating_sub(heap.oldest.len());
-                heap.oldest.extend(group.sockets(bucket).take(room));
+                keep_oldest(table, &mut heap.oldest, group, bucket, count);
             }
         }
         let time_wait = group.in_state(State::TimeWait);
@@ -104,16 +108,13 @@ impl Survey {
             self.ports.resize(id.index() + 1, Use::default());
         }
         let used = &mut self.ports[id.index()];
-        let sockets = State::RFC
-            .into_iter()
-            .map(|state| group.in_state(state))
-            .sum();
+        let sockets = group.total();
         used.sockets += sockets;
         used.time_wait += group.in_state(State::TimeWait);
         prefer(&mut used.busiest, group, sockets);
     }
 
-    fn add_waiting(&mut self, id: EndpointId, group: &Group<'_>) {
+    fn add_waiting(&mut self, table: &Table, id: EndpointId, group: &Group<'_>) {
         let half_open = group.in_state(State::SynRecv);
         if half_open > 0 {
             *self.half_open.entry(id).or_default() += half_open;
@@ -128,7 +129,7 @@ impl Survey {
             if bucket == Bucket::UNACCEPTED_CLOSE_WAIT {
                 waiting.hung_up += count;
             }
-            waiting.oldest.extend(group.sockets(bucket).take(SHOWN));
+            keep_oldest(table, &mut waiting.oldest, group, bucket, count);
         }
     }
 
@@ -154,6 +155,19 @@ impl Survey {
     }
 }
 
+/// Takes the oldest of `count` sockets of a bucket in, if they are among the oldest so far.
+fn keep_oldest(
+    table: &Table,
+    oldest: &mut Vec<SlotId>,
+    group: &Group<'_>,
+    bucket: Bucket,
+    count: u32,
+) {
+    oldest.extend(group.sockets(bucket).take(SHOWN.min(count as usize)));
+    oldest.sort_by_key(|id| table.socket(*id).entered_ns);
+    oldest.truncate(SHOWN);
+}
+
 /// Takes the process of `group` over if it has more.
 fn prefer(busiest: &mut Option<(Process, u32)>, group: &Group<'_>, count: u32) {
     if let Some(process) = group.process()
@@ -164,9 +178,9 @@ fn prefer(busiest: &mut Option<(Process, u32)>, group: &Group<'_>, count: u32) {
 }
 
 /// Where an endpoint is, in words that stay true when its namespace's index is reused.
-pub(super) fn place(table: &Table, endpoint: &Endpoint) -> Option<Place> {
+pub(super) fn place(table: &Table, endpoint: &Endpoint) -> Place {
     let netns = table.netns_identity(endpoint.netns());
-    Some(match *endpoint {
+    match *endpoint {
         Endpoint::Service { port, .. } => Place::Service { netns, port },
         Endpoint::Destination {
             source,
@@ -179,14 +193,14 @@ pub(super) fn place(table: &Table, endpoint: &Endpoint) -> Option<Place> {
             address,
             port,
         },
-    })
+    }
 }
 
 /// Where a socket listens, and whose it is.
 pub(super) fn service(table: &Table, listening: &Listening) -> Option<(Place, Option<Process>)> {
     let (endpoint, _) = table.endpoint(listening.endpoint)?;
     let process = table.process_of(table.socket(listening.id)).copied();
-    Some((place(table, endpoint)?, process))
+    Some((place(table, endpoint), process))
 }
 
 /// Connections without an answer, by endpoint.
@@ -215,7 +229,7 @@ pub(super) fn half_dead(table: &Table, least: u8) -> Vec<(Place, Silent)> {
     let places = silent.into_iter().filter_map(|(id, mut silent)| {
         silent.sockets.sort_unstable();
         let (endpoint, _) = table.endpoint(id)?;
-        Some((place(table, endpoint)?, silent))
+        Some((place(table, endpoint), silent))
     });
     places.collect()
 }

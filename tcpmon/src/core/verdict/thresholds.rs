@@ -17,18 +17,20 @@ pub struct CloseWait {
     pub age_ns: u64,
     /// So many lingering are suspicious: one may be a slow upload the other way.
     pub suspicious: u32,
-    /// So many lingering are a leak if they grow steadily, or if the oldest lingers for `leak_age_ns`.
+    /// So many lingering are a leak if they grow steadily, or if so many are `leak_age_ns` old.
     pub leak: u32,
     /// See `leak`: nobody drains a connection for so long with nothing to send.
     pub leak_age_ns: u64,
     /// A client's pool of idle connections stays in CLOSE_WAIT until it is used again; that is
-    /// bounded by the size of the pool. Above so many it is suspicious without growth too.
+    /// bounded by the size of the pool. So many are a leak whatever they are; fewer are one if they
+    /// grow while the client opens others.
     pub pool: u32,
     /// Critical when so much of the limit of open files is gone.
     pub critical_share: f64,
     /// Critical when the limit of open files will be reached sooner.
     pub critical_within_ns: u64,
-    /// Of the sockets that lingered so many went on after all: slow, and no leak.
+    /// Of the sockets that lingered so many went on after all: slow, and no leak, as long as none
+    /// is `leak_age_ns` old.
     pub turnover: f64,
 }
 
@@ -44,7 +46,8 @@ pub struct Accept {
 /// When a queue overflows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Queue {
-    /// Full by so much of its limit …
+    /// Full by so much of what it holds, which is one more than its limit
+    /// (`sk_acceptq_is_full` of `include/net/sock.h`) …
     pub fill: f64,
     /// … for so long is a warning. A burst fills it for a moment.
     pub for_ns: u64,
@@ -63,6 +66,9 @@ pub struct Ports {
     pub critical_headroom: f64,
     /// Warning when they will have run out sooner, and nothing will end their growth.
     pub warning_within_ns: u64,
+    /// Nothing is foretold before so much is in use: a program that starts, or a burst, grows fast
+    /// and far from the end.
+    pub foretell_from: f64,
     /// A failed `connect()` so long ago still counts.
     pub recent_ns: u64,
 }
@@ -157,6 +163,7 @@ impl Default for Thresholds {
                 warning_headroom: 0.2,
                 critical_headroom: 0.05,
                 warning_within_ns: 10 * MINUTE_NS,
+                foretell_from: 0.5,
                 recent_ns: MINUTE_NS,
             },
             time_wait_fill: 0.9,
@@ -225,6 +232,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether the same goes for all, so that nobody's name matters.
+    #[must_use]
+    pub const fn is_uniform(&self) -> bool {
+        self.special.is_empty() && self.ignore.is_empty()
+    }
+
     /// The thresholds for a process.
     #[must_use]
     pub fn thresholds(&self, process: Option<&str>, unit: Option<&str>) -> &Thresholds {
