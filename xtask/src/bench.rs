@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Decoding and applying records, and the memory of a socket: no kernel needed.
+/// Decoding and applying records, the memory of a socket, and judging: no kernel needed.
 fn table(report: &mut Report) -> Result<()> {
     let words = [
         "bench",
@@ -54,10 +54,12 @@ fn table(report: &mut Report) -> Result<()> {
         "tcpmon",
         "--bench",
         "table",
+        "--bench",
+        "verdicts",
     ];
     let output = cargo(&words)
         .stdout()
-        .context("`cargo bench --bench table` failed")?;
+        .context("`cargo bench --bench table --bench verdicts` failed")?;
     for line in output.lines() {
         let Some((name, value)) = line.split_once(": ") else {
             continue;

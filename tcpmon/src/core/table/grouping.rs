@@ -118,10 +118,12 @@ impl Table {
         self.slots.get(id)
     }
 
-    /// Marks the sockets of a group that entered `bucket` before `before_ns` as ripe. Costs a step
-    /// per socket that became so since the last time.
-    pub fn ripen(&mut self, group: GroupId, bucket: Bucket, before_ns: u64) {
-        self.groups.ripen(&mut self.slots, group, bucket, before_ns);
+    /// Marks the sockets of a group that entered `bucket` before `before_ns` as ripe, the oldest
+    /// first and at most `most`; says how many. Costs a step per socket that became so since the
+    /// last time.
+    pub fn ripen(&mut self, group: GroupId, bucket: Bucket, before_ns: u64, most: u32) -> u32 {
+        let Self { groups, slots, .. } = self;
+        groups.ripen(slots, (group, bucket), before_ns, most)
     }
 
     /// Puts the socket where it belongs, after any change of its owner, its addresses, its kind or
@@ -239,9 +241,13 @@ impl Table {
 
     /// Counts a `connect()` that found no port.
     pub(super) fn count_failure(&mut self, id: SlotId, ending: Ending, time_ns: u64) {
-        if let Some(group) = self.slots.get(id).place.group() {
+        let socket = self.slots.get(id);
+        if matches!(ending, Ending::NoPort | Ending::AddressInUse)
+            && let Some(group) = socket.place.group()
+        {
+            let process = self.process_of(socket).copied();
             let endpoint = self.groups.key(group).endpoint;
-            self.endpoints.count_ending(endpoint, ending, time_ns);
+            self.endpoints.count_no_port(endpoint, process, time_ns);
         }
     }
 }

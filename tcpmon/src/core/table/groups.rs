@@ -227,25 +227,34 @@ impl Groups {
         put(lists, slots, id);
     }
 
-    /// Marks the sockets that entered the bucket before `before_ns` as ripe. Costs a step per
-    /// socket that became so since the last time.
-    pub(super) fn ripen(&mut self, slots: &mut Slots, id: GroupId, bucket: Bucket, before_ns: u64) {
+    /// Marks the sockets that entered the bucket before `before_ns` as ripe, at most `most` of them;
+    /// says how many. Costs a step per socket that became so since the last time.
+    pub(super) fn ripen(
+        &mut self,
+        slots: &mut Slots,
+        (id, bucket): (GroupId, Bucket),
+        before_ns: u64,
+        most: u32,
+    ) -> u32 {
         let list = &mut self.all[id.0 as usize].lists[bucket.index()];
         let mut at = match some(list.newest_ripe) {
             Some(ripe) => slots.get(ripe).place.next,
             None => list.oldest,
         };
+        let mut count = 0;
         while let Some(socket) = some(at) {
             let socket = slots.get_mut(socket);
-            if socket.entered_ns > before_ns {
+            if socket.entered_ns > before_ns || count == most {
                 break;
             }
+            count += 1;
             socket.place.ripe = true;
             list.newest_ripe = at;
             list.ripe += 1;
             list.ripened += 1;
             at = socket.place.next;
         }
+        count
     }
 
     /// The sockets of a bucket, oldest first.

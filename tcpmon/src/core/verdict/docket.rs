@@ -53,7 +53,7 @@ impl Docket {
         rule: impl FnOnce(&mut Case) -> Option<Opinion>,
     ) -> bool {
         let now_ns = sight.now_ns;
-        self.take_over_from_nobody(subject);
+        let is_taken_over = self.take_over_from_nobody(subject);
         let turn = self.turn;
         let case = self
             .cases
@@ -73,6 +73,11 @@ impl Docket {
         let is_trouble = opinion
             .as_ref()
             .is_some_and(|opinion| opinion.severity.is_some());
+        if is_taken_over && !is_trouble {
+            // What is left of nobody's trouble is not this one's.
+            self.give_back_to_nobody(subject);
+            return false;
+        }
         case.heard_in = turn;
         let (rise_ns, fall_ns) = (policy.general.rise_ns, policy.general.fall_ns);
         if let Some(step) = case.take(opinion, now_ns, rise_ns, fall_ns) {
@@ -90,19 +95,22 @@ impl Docket {
 
     /// Where nobody was known and now somebody is, the case goes on: it is the same trouble. Those
     /// without a process are heard first, so that one with sockets left stays as it is.
-    fn take_over_from_nobody(&mut self, subject: Subject) {
+    fn take_over_from_nobody(&mut self, subject: Subject) -> bool {
         if subject.process.is_none() || self.cases.contains_key(&subject) {
-            return;
+            return false;
         }
-        let nobody = Subject {
-            process: None,
-            ..subject
-        };
+        let nobody = subject.of_nobody();
         let is_left = |case: &Case| case.heard_in != self.turn;
-        if self.cases.get(&nobody).is_some_and(is_left)
-            && let Some(case) = self.cases.remove(&nobody)
-        {
-            self.cases.insert(subject, case);
+        if self.cases.get(&nobody).is_none_or(|case| !is_left(case)) {
+            return false;
+        }
+        let case = self.cases.remove(&nobody);
+        case.is_some_and(|case| self.cases.insert(subject, case).is_none())
+    }
+
+    fn give_back_to_nobody(&mut self, subject: Subject) {
+        if let Some(case) = self.cases.remove(&subject) {
+            self.cases.insert(subject.of_nobody(), case);
         }
     }
 

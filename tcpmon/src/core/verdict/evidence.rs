@@ -137,7 +137,8 @@ pub struct Ports {
     pub closed_here_share: Option<f64>,
     /// How long half of the connections lasted at most, in seconds.
     pub median_life_seconds: Option<f64>,
-    /// The process with the most of these sockets, and how many it has.
+    /// The process with the most of these sockets, and how many it has; where there are none, the one
+    /// whose `connect()` failed last.
     pub busiest: Option<(Process, u32)>,
 }
 

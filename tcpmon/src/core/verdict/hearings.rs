@@ -1,19 +1,49 @@
 //! What is judged in an evaluation: which subjects there are, and which rule hears each.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 
 use super::rules::queue::{AcceptQueue, Handshakes};
 use super::rules::{Sight, accept, half_dead, kernel, leak, ports, queue, stuck};
 use super::survey::{self, Survey};
 use super::{Judge, Kind, Place, Policy, Subject};
-use crate::core::facts::KernelEvent;
+use crate::core::facts::{KernelEvent, NetnsIdentity};
 use crate::core::table::{Endpoint, EndpointId, Group, Process, Table};
 
 /// What one process listens with on one port.
+#[derive(Clone, Debug)]
 struct Service {
+    place: Place,
+    process: Option<Process>,
     endpoint: EndpointId,
     queue: AcceptQueue,
     unit: Option<String>,
+}
+
+impl Service {
+    /// A look at the table with the thresholds for this one.
+    fn sight<'a>(&self, table: &'a Table, policy: &'a Policy, now_ns: u64) -> Sight<'a> {
+        let process = self.process.filter(|_| !policy.is_uniform());
+        let name = process.map(|process| process.name());
+        Sight {
+            table,
+            thresholds: policy.thresholds(name.as_deref(), self.unit.as_deref()),
+            now_ns,
+        }
+    }
+
+    const fn subject(&self, kind: Kind) -> Subject {
+        Subject {
+            kind,
+            process: self.process,
+            place: self.place,
+        }
+    }
+
+    fn netns(&self) -> NetnsIdentity {
+        self.place.netns().unwrap_or_default()
+    }
 }
 
 impl Judge {
@@ -60,59 +90,51 @@ impl Judge {
     }
 
     pub(super) fn judge_listeners(&mut self, table: &Table, survey: &Survey, now_ns: u64) {
-        let mut services: Vec<((Place, Option<Process>), Service)> =
-            services(table).into_iter().collect();
-        // Those without a process come first: see `Docket::hear`.
-        services
-            .sort_by_key(|((_, process), service)| (process.is_some(), service.endpoint.index()));
-        for ((place, process), service) in services {
-            self.judge_service(table, survey, (place, process), &service, now_ns);
+        let services = services(table);
+        for service in &services {
+            self.judge_accepts(table, survey, service, now_ns);
+        }
+        for service in by_port(services) {
+            self.judge_handshakes(table, survey, &service, now_ns);
         }
     }
 
-    fn judge_service(
-        &mut self,
-        table: &Table,
-        survey: &Survey,
-        (place, process): (Place, Option<Process>),
-        service: &Service,
-        now_ns: u64,
-    ) {
-        let subject = |kind| Subject {
-            kind,
-            process,
-            place,
+    fn judge_accepts(&mut self, table: &Table, survey: &Survey, service: &Service, now_ns: u64) {
+        let sight = service.sight(table, &self.policy, now_ns);
+        let Some(counts) = self.counts.get(&service.netns()) else {
+            return;
         };
-        let name = process.filter(|_| !self.policy.is_uniform());
-        let name = name.map(|process| process.name());
-        let sight = Sight {
-            table,
-            thresholds: self
-                .policy
-                .thresholds(name.as_deref(), service.unit.as_deref()),
-            now_ns,
-        };
-        let netns = place.netns().unwrap_or_default();
-        let counts = self.counts.entry(netns).or_default();
-        let (policy, docket, queue) = (&self.policy, &mut self.docket, &service.queue);
-        let is_stuck = docket.hear(policy, sight, subject(Kind::AcceptStuck), |case| {
+        let queue = &service.queue;
+        let subject = service.subject(Kind::AcceptStuck);
+        let is_stuck = self.docket.hear(&self.policy, sight, subject, |case| {
             let waiting = survey.waiting(service.endpoint);
             accept::judge(sight, queue, waiting, &mut case.memory)
         });
-        docket.hear(policy, sight, subject(Kind::AcceptQueueOverflow), |case| {
+        let subject = service.subject(Kind::AcceptQueueOverflow);
+        self.docket.hear(&self.policy, sight, subject, |case| {
             queue::judge_accepts(sight, queue, is_stuck, counts, &mut case.memory)
         });
+    }
+
+    fn judge_handshakes(&mut self, table: &Table, survey: &Survey, service: &Service, now_ns: u64) {
+        let sight = service.sight(table, &self.policy, now_ns);
         // With a full accept queue handshakes cannot be finished.
-        if queue.is_full(&sight.thresholds.accept_queue) {
+        if service.queue.is_full(&sight.thresholds.accept_queue) {
             return;
         }
-        docket.hear(policy, sight, subject(Kind::SynFlood), |case| {
-            let handshakes = Handshakes {
-                half_open: survey.half_open(service.endpoint),
-                counts,
-                settings: table.limits_of(netns),
-            };
-            queue::judge_handshakes(sight, queue, handshakes, &mut case.memory)
+        let netns = service.netns();
+        let Some(counts) = self.counts.get(&netns) else {
+            return;
+        };
+        let handshakes = Handshakes {
+            half_open: survey.half_open(service.endpoint),
+            listeners: survey.waiting(service.endpoint).listeners,
+            counts,
+            settings: table.limits_of(netns),
+        };
+        let subject = service.subject(Kind::SynFlood);
+        self.docket.hear(&self.policy, sight, subject, |case| {
+            queue::judge_handshakes(sight, &service.queue, handshakes, &mut case.memory)
         });
     }
 
@@ -208,8 +230,9 @@ fn of_nobody(kind: Kind, place: Place) -> Subject {
     }
 }
 
-/// The listening sockets, those of one process on one port together.
-fn services(table: &Table) -> FxHashMap<(Place, Option<Process>), Service> {
+/// The listening sockets, those of one process on one port together. Those without a process come
+/// first: see [`super::docket::Docket::hear`].
+fn services(table: &Table) -> Vec<Service> {
     let mut services: FxHashMap<(Place, Option<Process>), Service> = FxHashMap::default();
     for listening in table.listening() {
         let Some((place, process)) = survey::service(table, &listening) else {
@@ -220,10 +243,38 @@ fn services(table: &Table) -> FxHashMap<(Place, Option<Process>), Service> {
             .entry((place, process))
             .and_modify(|service| service.queue.join(&queue))
             .or_insert_with(|| Service {
+                place,
+                process,
                 endpoint: listening.endpoint,
                 queue,
                 unit: table.unit_of(table.socket(listening.id)).map(str::to_owned),
             });
     }
+    let mut services: Vec<Service> = services.into_values().collect();
+    services.sort_by_key(|service| {
+        let pid = service.process.map(|process| process.pid);
+        (pid, service.endpoint.index())
+    });
     services
+}
+
+/// Those on one port together: nothing tells which of them a handshake is for. They are nobody's
+/// then.
+fn by_port(services: Vec<Service>) -> Vec<Service> {
+    let mut ports: FxHashMap<EndpointId, Service> = FxHashMap::default();
+    for service in services {
+        match ports.entry(service.endpoint) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(service);
+            }
+            Entry::Occupied(mut occupied) => {
+                let together = occupied.get_mut();
+                together.queue.join(&service.queue);
+                together.process = None;
+            }
+        }
+    }
+    let mut ports: Vec<Service> = ports.into_values().collect();
+    ports.sort_by_key(|service| (service.process.is_some(), service.endpoint.index()));
+    ports
 }

@@ -33,6 +33,11 @@ impl Counter {
         }
     }
 
+    /// What the first reading tells has all happened since this began: it counts.
+    pub(super) fn begin_at_zero(&mut self) {
+        self.last.get_or_insert(0);
+    }
+
     /// What happened so far has another cause and does not count.
     pub(super) fn forget(&mut self) {
         self.gains.clear();

@@ -67,6 +67,14 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// The same trouble without a process.
+    pub(super) const fn of_nobody(self) -> Self {
+        Self {
+            process: None,
+            ..self
+        }
+    }
+
     /// An order of all subjects, so that equal facts give equal lists.
     pub(super) fn order(&self) -> impl Ord + use<> {
         let netns = self.place.netns().unwrap_or_default();

@@ -16,6 +16,10 @@ use crate::core::table::{Bucket, Endpoint, EndpointId, Group, Listening, Process
 /// So few sockets towards a destination exhaust nothing: the narrowest range anybody sets is wider.
 pub(super) const FEW: u32 = 8;
 
+/// So many sockets become ripe in one evaluation; the rest do in the next. Two hundred thousand that
+/// were hung up on at once would hold the owner of the table for 10 ms.
+const MOST_RIPENED: u32 = 50_000;
+
 /// What the groups of all endpoints add up to.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -46,8 +50,9 @@ pub(super) fn ripen(table: &mut Table, policy: &Policy, now_ns: u64) {
             }
         }
     }
+    let mut rest = MOST_RIPENED;
     for (group, bucket, before_ns) in due {
-        table.ripen(group, bucket, before_ns);
+        rest -= table.ripen(group, bucket, before_ns, rest);
     }
 }
 
@@ -115,6 +120,10 @@ impl Survey {
     }
 
     fn add_waiting(&mut self, table: &Table, id: EndpointId, group: &Group<'_>) {
+        let listeners = group.in_state(State::Listen);
+        if listeners > 0 {
+            self.waiting.entry(id).or_default().listeners += listeners;
+        }
         let half_open = group.in_state(State::SynRecv);
         if half_open > 0 {
             *self.half_open.entry(id).or_default() += half_open;

@@ -21,8 +21,9 @@ struct Window {
 /// How a number has changed over a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Growth {
-    /// Per second: the median of the slopes of pairs half the window apart. All pairs (Sen) would
-    /// withstand a little more and cost twenty-five times as much; these are Theil's.
+    /// Per second, 0 when it has not grown: the median of the slopes of pairs half the window apart
+    /// (Theil). That of all pairs (Sen) would withstand a little more and cost twenty-five times as
+    /// much.
     pub(super) per_second: f64,
     /// Last reading less the first.
     pub(super) gained: f64,
@@ -55,6 +56,8 @@ pub(super) struct Trend {
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// Readings of the longer window.
+const MOST: usize = 49;
 
 impl Default for Trend {
     fn default() -> Self {
@@ -66,7 +69,7 @@ impl Default for Trend {
         };
         Self {
             fast: window(5 * SECOND_NS, 25),
-            slow: window(150 * SECOND_NS, 49),
+            slow: window(150 * SECOND_NS, MOST),
         }
     }
 }
@@ -128,9 +131,11 @@ impl Window {
                 fallen -= step;
             }
         }
+        let gained = last.value - first.value;
         Some(Growth {
-            per_second: self.slope(),
-            gained: last.value - first.value,
+            // Who wants to know the slope asks whether it rises at all.
+            per_second: if gained > 0.0 { self.slope() } else { 0.0 },
+            gained,
             rises,
             fallen: fallen / f64::max(risen, f64::MIN_POSITIVE),
         })
@@ -139,14 +144,13 @@ impl Window {
     /// The median of the slopes of pairs that lie half the window apart.
     fn slope(&self) -> f64 {
         let half = self.samples.len() / 2;
-        let pairs = self.samples.iter().zip(self.samples.iter().skip(half));
-        let slopes = pairs.map(|(one, other)| {
-            let span = seconds(other.time_ns - one.time_ns);
-            (other.value - one.value) / span
-        });
-        let mut slopes: Vec<f64> = slopes.collect();
-        let middle = slopes.len() / 2;
-        let (_, median, _) = slopes.select_nth_unstable_by(middle, f64::total_cmp);
+        let mut slopes = [0.0; MOST];
+        let mut count = 0;
+        for (one, other) in self.samples.iter().zip(self.samples.iter().skip(half)) {
+            slopes[count] = (other.value - one.value) / seconds(other.time_ns - one.time_ns);
+            count += 1;
+        }
+        let (_, median, _) = slopes[..count].select_nth_unstable_by(count / 2, f64::total_cmp);
         *median
     }
 }

@@ -21,6 +21,10 @@ pub(super) const ALL: &[Scenario] = &[
     healthy("TIME_WAIT at half of the buckets", half_of_the_buckets),
     healthy("accept queue full for a second, again and again", spike),
     healthy("half-open connections far below the backlog", handshakes),
+    healthy(
+        "half-open connections of eight listeners on a port",
+        handshakes_of_eight,
+    ),
     healthy("a tenth of the orphans", some_orphans),
 ];
 
@@ -165,6 +169,19 @@ fn handshakes(world: &mut World) {
     let listener = world.listen(web, 80, 511);
     world.every(1000, 200, |world, round| {
         world.half_open(listener, client(round))
+    });
+}
+
+/// Together as many as one of them could have, so a few for each.
+fn handshakes_of_eight(world: &mut World) {
+    let listeners: Vec<Conn> = (0..8)
+        .map(|_| {
+            let worker = world.start("worker");
+            world.listen(worker, 80, 64)
+        })
+        .collect();
+    world.every(1000, 200, |world, round| {
+        world.half_open(listeners[round as usize % 8], client(round));
     });
 }
 

@@ -35,6 +35,11 @@ pub(super) const ALL: &[Scenario] = &[
         &[ports("app", 60).reaches(Severity::Critical, 60)],
     ),
     faulty(
+        "EADDRNOTAVAIL at the first connection, the range not known",
+        no_port_at_first,
+        &[ports("app", 60).reaches(Severity::Critical, 60)],
+    ),
+    faulty(
         "odd range, reserved ports, a listener among them",
         odd_range,
         &[ports("app", 10).reaches(Severity::Critical, 60)],
@@ -94,6 +99,17 @@ fn no_port(world: &mut World) {
     }
     let failed = world.connect(app, DATABASE).is_none();
     world.expect("no port is left", failed);
+    world.every(10_000, 150, |world, _| {
+        world.connect(app, DATABASE);
+    });
+}
+
+fn no_port_at_first(world: &mut World) {
+    world.set(Netns(0), |limits| limits.local_ports = None);
+    let sshd = world.start("sshd");
+    world.listen(sshd, 22, 128);
+    let app = world.start("app");
+    world.wait(60);
     world.every(10_000, 150, |world, _| {
         world.connect(app, DATABASE);
     });

@@ -57,6 +57,11 @@ pub(super) const ALL: &[Scenario] = &[
             Expected::new(Kind::AcceptStuck, WEB, "leaky", 120).reaches(Severity::Warning, 140),
         ],
     ),
+    faulty(
+        "accept() stuck in one of eight with SO_REUSEPORT",
+        one_of_eight,
+        &[Expected::new(Kind::AcceptStuck, WEB, "worker-3", 70).reaches(Severity::Warning, 95)],
+    ),
     // Twenty a second come, ten are accepted: forty wait after four seconds, fifty after five.
     faulty(
         "accepting too slowly: the queue overflows",
@@ -83,6 +88,11 @@ pub(super) const ALL: &[Scenario] = &[
         "SYN flood without cookies, small tcp_max_syn_backlog",
         flood_small_backlog,
         &[Expected::new(Kind::SynFlood, WEB, "web", 61).reaches(Severity::Critical, 65)],
+    ),
+    faulty(
+        "SYN flood on eight listeners with SO_REUSEPORT",
+        flood_on_eight,
+        &[Expected::of_nobody(Kind::SynFlood, WEB, 61).at_most(Severity::Warning)],
     ),
     faulty(
         "more clients than the backlog, cookies come back",
@@ -146,6 +156,45 @@ fn stuck_workers(world: &mut World) {
     });
     world.every(1000, 200, |world, round| {
         world.arrive(listener, client(round));
+    });
+}
+
+/// Eight workers, each with a listener of its own.
+fn eight(world: &mut World, backlog: u32) -> Vec<(Pid, Conn)> {
+    let names = (0..8).map(|number| format!("worker-{number}"));
+    let workers = names.map(|name| {
+        let worker = world.start(&name);
+        (worker, world.listen(worker, 80, backlog))
+    });
+    workers.collect()
+}
+
+/// The third stops; the others let a connection wait for a moment now and then.
+fn one_of_eight(world: &mut World) {
+    let workers = eight(world, 511);
+    let mut late: Vec<(Pid, Conn)> = Vec::new();
+    world.every(100, 250, |world, round| {
+        let place = round as usize % 8;
+        let (worker, listener) = workers[place];
+        for (worker, listener) in late.drain(..) {
+            if let Some(conn) = world.accept(worker, listener) {
+                world.peer_closes(conn);
+                world.close(worker, conn);
+            }
+        }
+        world.arrive(listener, client(round));
+        if place != 3 || round < 600 {
+            late.push((worker, listener));
+        }
+    });
+}
+
+fn flood_on_eight(world: &mut World) {
+    let workers = eight(world, 128);
+    world.wait(60);
+    world.every(1, 150, |world, round| {
+        let (_, listener) = workers[round as usize % 8];
+        world.half_open(listener, client(round));
     });
 }
 

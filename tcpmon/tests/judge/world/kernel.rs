@@ -52,6 +52,8 @@ pub(super) struct Socket {
     pub(super) queue: VecDeque<Conn>,
     pub(super) drops: u32,
     pub(super) half_open: u32,
+    /// For a request: whose it is.
+    pub(super) listener: Option<Conn>,
 }
 
 /// `net.ipv4.tcp_orphan_retries` of 8 and `tcp_retries2` of 15, with a first time-out of 200 ms.

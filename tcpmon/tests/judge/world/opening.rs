@@ -94,6 +94,7 @@ impl World {
         let mut request = self.blank(netns, (HERE, port), from);
         request.kind = Kind::Request;
         request.state = State::SynRecv;
+        request.listener = Some(listener);
         let conn = self.add(request);
         self.set_timer(conn, REQUEST_TIMEOUT);
     }
@@ -105,12 +106,9 @@ impl World {
     }
 
     pub(super) fn end_request(&mut self, conn: Conn) {
-        let Some(request) = self.sockets.get(&conn) else {
-            return;
-        };
-        let key = (request.netns, request.local.1);
-        let listener = self.listening.get(&key).and_then(|of| of.first());
-        let listener = listener.and_then(|listener| self.sockets.get_mut(listener));
+        let request = self.sockets.get(&conn);
+        let listener = request.and_then(|request| request.listener);
+        let listener = listener.and_then(|listener| self.sockets.get_mut(&listener));
         if let Some(listener) = listener {
             listener.half_open -= 1;
         }
@@ -249,6 +247,7 @@ impl World {
             queue: VecDeque::new(),
             drops: 0,
             half_open: 0,
+            listener: None,
         }
     }
 }

@@ -100,7 +100,7 @@ fn apply(table: &mut Table, time_ns: u64, fact: Fact) {
             for group in groups {
                 for state in State::RFC {
                     for bucket in Bucket::all_of(state) {
-                        table.ripen(group, bucket, time_ns.saturating_sub(30 * SECOND));
+                        table.ripen(group, bucket, time_ns.saturating_sub(30 * SECOND), 2);
                     }
                 }
             }

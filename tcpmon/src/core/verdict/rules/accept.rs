@@ -15,6 +15,8 @@ pub(in crate::core::verdict) struct Waiting {
     pub(in crate::core::verdict) hung_up: u32,
     /// The oldest that a dump has shown waiting.
     pub(in crate::core::verdict) oldest: Vec<SlotId>,
+    /// Listeners they may be waiting at.
+    pub(in crate::core::verdict) listeners: u32,
 }
 
 /// Judges the connections waiting at a service.
@@ -28,7 +30,13 @@ pub(in crate::core::verdict) fn judge(
     let limits = &sight.thresholds.accept;
     memory.failures.read(queue.drops, now_ns);
     // What the queue holds is the kernel's word; who waits in it is known from dumps.
-    let depth = queue.depth.filter(|depth| *depth > 0)?;
+    let depth = queue.depth?;
+    let waits_for_ns = memory.full.read(depth > 0, now_ns);
+    // Of several listeners (`SO_REUSEPORT`) it is the one whose queue is never empty.
+    let is_shared = waiting.listeners > 1;
+    if depth == 0 || (is_shared && waits_for_ns < limits.age_ns) {
+        return None;
+    }
     let confirmed = |age_ns| {
         let oldest = waiting.oldest.iter().map(|id| table.socket(*id));
         oldest
@@ -37,7 +45,11 @@ pub(in crate::core::verdict) fn judge(
     };
     let first = confirmed(limits.age_ns)?;
     let accept = Accept {
-        waiting: waiting.count.max(depth),
+        waiting: if is_shared {
+            depth
+        } else {
+            waiting.count.max(depth)
+        },
         hung_up: waiting.hung_up,
         oldest_seconds: first.age_ns(now_ns) as f64 / SECOND_NS as f64,
         oldest_is_lower_bound: first.age_is_lower_bound,

@@ -53,6 +53,8 @@ pub(in crate::core::verdict) fn judge(
     let is_loopback = source.is_loopback() || address.is_loopback();
     let blocked_for = settings.map_or(TIME_WAIT_SECONDS, |of| blocked_for(of, is_loopback));
     let live = used.sockets.saturating_sub(used.time_wait);
+    // The table counts from nothing; a destination may be judged because of its first failure.
+    memory.failures.begin_at_zero();
     memory.failures.read(Some(traffic.no_port), now_ns);
     memory.opened.read(now_ns, traffic.opened as f64);
     memory.live.read(now_ns, f64::from(live));
@@ -88,7 +90,9 @@ pub(in crate::core::verdict) fn judge(
         opened_per_second,
         closed_here_share: share,
         median_life_seconds: traffic.lives.median_ns().map(|ns| ns as f64 / 1e9),
-        busiest: used.busiest,
+        busiest: used
+            .busiest
+            .or_else(|| traffic.no_port_of.map(|process| (process, 0))),
     };
     Some(Opinion {
         severity: severity(&ports, limits),

@@ -139,6 +139,8 @@ impl Counts {
 pub(in crate::core::verdict) struct Handshakes<'a> {
     /// Those that are not finished.
     pub(in crate::core::verdict) half_open: u32,
+    /// So many listeners share them (`SO_REUSEPORT`).
+    pub(in crate::core::verdict) listeners: u32,
     pub(in crate::core::verdict) counts: &'a Counts,
     pub(in crate::core::verdict) settings: Option<&'a NamespaceLimits>,
 }
@@ -146,14 +148,16 @@ pub(in crate::core::verdict) struct Handshakes<'a> {
 impl Handshakes<'_> {
     /// From so many on SYNs get a cookie or are dropped (`tcp_conn_request` of
     /// `net/ipv4/tcp_input.c`): at the limit of the accept queue; without cookies also at three
-    /// quarters of `tcp_max_syn_backlog`, since the rest is for peers known from before.
+    /// quarters of `tcp_max_syn_backlog`, since the rest is for peers known from before. Every
+    /// listener has a limit of its own.
     fn limit(&self, queue: &AcceptQueue) -> Option<u32> {
         let limit = queue.limit?;
         let reserved = self.settings.and_then(|settings| {
             let backlog = settings.max_syn_backlog?;
             (settings.syncookies == Some(0)).then_some(backlog - (backlog >> 2))
         });
-        Some(reserved.map_or(limit, |reserved| limit.min(reserved)))
+        let limit = reserved.map_or(limit, |reserved| limit.min(reserved));
+        Some(limit.saturating_mul(self.listeners))
     }
 }
 
