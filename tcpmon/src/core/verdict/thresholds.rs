@@ -29,8 +29,9 @@ pub struct CloseWait {
     pub critical_share: f64,
     /// Critical when the limit of open files will be reached sooner.
     pub critical_within_ns: u64,
-    /// Of the sockets that lingered so many went on after all: slow, and no leak, as long as none
-    /// is `leak_age_ns` old.
+    /// Of the sockets that lingered so many went on after all: a program that is slow. What of it is
+    /// a leak shows when it is `leak_age_ns` old. While such a program starts only few have had the
+    /// time to go on, hence a small share.
     pub turnover: f64,
 }
 
@@ -151,7 +152,7 @@ impl Default for Thresholds {
                 pool: 50,
                 critical_share: 0.8,
                 critical_within_ns: HOUR_NS,
-                turnover: 0.5,
+                turnover: 0.1,
             },
             accept: Accept {
                 age_ns: 10 * SECOND_NS,

@@ -22,6 +22,7 @@ pub(super) const ALL: &[Scenario] = &[
     healthy("deploy: everything closes, another pid listens", deploy),
     healthy("workers recycled one after the other", recycling),
     healthy("CLOSE_WAIT of 20 to 45 s that turns over", slow_drain),
+    healthy("CLOSE_WAIT of 20 to 110 s that turns over", slower_drain),
     healthy("half-closed downloads to slow readers", half_close),
     healthy("clients that reset what they closed", resets),
     healthy("two long uploads after the client's FIN", two_uploads),
@@ -141,15 +142,26 @@ fn recycling(world: &mut World) {
     });
 }
 
-/// Two connections a second; the program takes its time to notice that a peer is gone.
+/// 20 to 45 s.
 fn slow_drain(world: &mut World) {
+    drain(world, 51);
+}
+
+/// 20 to 110 s.
+fn slower_drain(world: &mut World) {
+    drain(world, 181);
+}
+
+/// Two connections a second; the program takes its time to notice that a peer is gone: from 20 s on,
+/// up to so many half-seconds more.
+fn drain(world: &mut World, spread: u64) {
     let web = world.start("reports");
     let listener = world.listen(web, 80, 511);
     let mut leaving: Vec<(u64, Conn)> = Vec::new();
     world.every(500, 900, |world, round| {
         if let Some(conn) = world.serve(web, listener, client(round)) {
             world.peer_closes(conn);
-            leaving.push((round + 40 + round * 7 % 51, conn));
+            leaving.push((round + 40 + round * 67 % spread, conn));
         }
         leaving.retain(|(due, conn)| {
             if *due <= round {

@@ -116,6 +116,14 @@ fn serve_a_minute(world: &mut World, backlog: u32) -> (Pid, Conn) {
     (web, listener)
 }
 
+/// Accepts whoever waits, and is done with them at once.
+fn serve_all(world: &mut World, pid: Pid, listener: Conn) {
+    while let Some(conn) = world.accept(pid, listener) {
+        world.peer_closes(conn);
+        world.close(pid, conn);
+    }
+}
+
 fn stuck(world: &mut World) {
     let (_, listener) = serve_a_minute(world, 511);
     world.every(1000, 200, |world, round| {
@@ -169,22 +177,19 @@ fn eight(world: &mut World, backlog: u32) -> Vec<(Pid, Conn)> {
     workers.collect()
 }
 
-/// The third stops; the others let a connection wait for a moment now and then.
+/// The third stops; the others accept every five seconds, and somebody waits there most of the time.
 fn one_of_eight(world: &mut World) {
     let workers = eight(world, 511);
-    let mut late: Vec<(Pid, Conn)> = Vec::new();
     world.every(100, 250, |world, round| {
-        let place = round as usize % 8;
-        let (worker, listener) = workers[place];
-        for (worker, listener) in late.drain(..) {
-            if let Some(conn) = world.accept(worker, listener) {
-                world.peer_closes(conn);
-                world.close(worker, conn);
-            }
-        }
+        let (_, listener) = workers[round as usize % 8];
         world.arrive(listener, client(round));
-        if place != 3 || round < 600 {
-            late.push((worker, listener));
+        if round % 50 != 49 {
+            return;
+        }
+        for (place, (worker, listener)) in workers.iter().enumerate() {
+            if place != 3 || round < 600 {
+                serve_all(world, *worker, *listener);
+            }
         }
     });
 }
@@ -203,10 +208,7 @@ fn stuck_for_a_while(world: &mut World) {
     world.every(1000, 120, |world, round| {
         world.arrive(listener, client(round));
     });
-    while let Some(conn) = world.accept(web, listener) {
-        world.peer_closes(conn);
-        world.close(web, conn);
-    }
+    serve_all(world, web, listener);
     world.every(100, 300, |world, round| {
         if let Some(conn) = world.serve(web, listener, client(round)) {
             world.peer_closes(conn);
@@ -221,10 +223,7 @@ fn full_and_mended(world: &mut World) {
         world.arrive(listener, client(round));
     });
     world.every(100, 300, |world, round| {
-        while let Some(conn) = world.accept(web, listener) {
-            world.peer_closes(conn);
-            world.close(web, conn);
-        }
+        serve_all(world, web, listener);
         world.arrive(listener, client(round));
     });
 }
