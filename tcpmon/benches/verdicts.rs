@@ -3,9 +3,11 @@
 #![expect(clippy::print_stdout, reason = "its results are its output")]
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use tcpmon::core::facts::{NamespaceLimits, NetnsIdentity, PortRange};
 use tcpmon::core::table::Table;
 use tcpmon::core::verdict::{Judge, Severity};
 use tcpmon_common::record::flag;
@@ -13,6 +15,11 @@ use tcpmon_common::{Record, State};
 
 const GROUPS: u64 = 2_000;
 const SOCKETS: u64 = 200_000;
+const LISTENERS: u64 = 1_000;
+const NETNS: NetnsIdentity = NetnsIdentity {
+    cookie: 1,
+    inode: 4_026_531_840,
+};
 const SECOND: u64 = 1_000_000_000;
 const RUNS: usize = 5;
 
@@ -88,10 +95,27 @@ fn each(judge: &mut Judge, table: &mut Table, seconds: Range<u64>) -> Vec<f64> {
 /// Every group's first socket, every group's second, and so on: neighbours in a group are far from
 /// each other in memory.
 fn open(table: &mut Table) {
+    table.describe_limits(NETNS, Arc::new(limits()));
+    for number in 0..LISTENERS {
+        let mut record = socket(SOCKETS + number);
+        (record.local_port, record.remote_port) = (33_000 + number as u16, 0);
+        says(table, &record, 0, State::Close, State::Listen);
+    }
     for number in 0..SOCKETS {
         let record = socket(number);
         says(table, &record, 0, State::Close, State::SynSent);
         says(table, &record, 0, State::SynSent, State::Established);
+    }
+}
+
+fn limits() -> NamespaceLimits {
+    NamespaceLimits {
+        local_ports: Some(PortRange {
+            low: 32_768,
+            high: 60_999,
+        }),
+        reserved_ports: Some(Vec::new()),
+        ..NamespaceLimits::default()
     }
 }
 
@@ -128,8 +152,8 @@ fn socket(number: u64) -> Record {
     let mut record = Record {
         sock: number + 1,
         cookie: number + 1,
-        netns_cookie: 1,
-        netns_inode: 4_026_531_840,
+        netns_cookie: NETNS.cookie,
+        netns_inode: NETNS.inode,
         family: 2,
         local_port: 32_768 + (number / GROUPS) as u16,
         remote_port: 443,

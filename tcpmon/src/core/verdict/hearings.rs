@@ -9,7 +9,7 @@ use super::rules::{Sight, accept, half_dead, kernel, leak, ports, queue, stuck};
 use super::survey::{self, Survey};
 use super::{Judge, Kind, Place, Policy, Subject};
 use crate::core::facts::{KernelEvent, NetnsIdentity};
-use crate::core::table::{Endpoint, EndpointId, Group, Process, Table};
+use crate::core::table::{Endpoint, EndpointId, Group, NetnsId, Process, Table};
 
 /// What one process listens with on one port.
 #[derive(Clone, Debug)]
@@ -139,12 +139,17 @@ impl Judge {
     }
 
     pub(super) fn judge_destinations(&mut self, table: &Table, survey: &Survey, now_ns: u64) {
+        let mut usable: FxHashMap<NetnsId, Option<u32>> = FxHashMap::default();
         for (id, endpoint, traffic) in table.endpoints() {
-            let used = survey.ports(id);
+            let mut used = survey.ports(id);
             let is_small = used.sockets < survey::FEW && traffic.no_port == 0;
             if is_small || !matches!(endpoint, Endpoint::Destination { .. }) {
                 continue;
             }
+            let netns = endpoint.netns();
+            used.usable = *usable
+                .entry(netns)
+                .or_insert_with(|| ports::usable(table, netns));
             let subject = of_nobody(Kind::PortExhaustion, survey::place(table, endpoint));
             let sight = sight(table, &self.policy, used.busiest, now_ns);
             self.docket.hear(&self.policy, sight, subject, |case| {

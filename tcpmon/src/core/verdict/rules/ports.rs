@@ -5,7 +5,7 @@
 
 use super::{Opinion, Sight};
 use crate::core::facts::NamespaceLimits;
-use crate::core::table::{Endpoint, Process, Traffic};
+use crate::core::table::{Endpoint, NetnsId, Process, Table, Traffic};
 use crate::core::verdict::Severity;
 use crate::core::verdict::evidence::{self, Evidence};
 use crate::core::verdict::memory::Memory;
@@ -22,6 +22,8 @@ pub(in crate::core::verdict) struct Use {
     pub(in crate::core::verdict) sockets: u32,
     /// Of them in TIME_WAIT.
     pub(in crate::core::verdict) time_wait: u32,
+    /// Ports there are, with nobody's sockets on them.
+    pub(in crate::core::verdict) usable: Option<u32>,
     pub(in crate::core::verdict) busiest: Option<(Process, u32)>,
 }
 
@@ -45,11 +47,7 @@ pub(in crate::core::verdict) fn judge(
     let Sight { table, now_ns, .. } = sight;
     let limits = &sight.thresholds.ports;
     let settings = table.limits(*netns);
-    let usable = settings.and_then(|settings| {
-        let range = settings.local_ports?;
-        let taken = table.listening_ports(*netns, range.low, range.high);
-        Some(usable(settings)?.saturating_sub(taken))
-    });
+    let usable = used.usable;
     let is_loopback = source.is_loopback() || address.is_loopback();
     let blocked_for = settings.map_or(TIME_WAIT_SECONDS, |of| blocked_for(of, is_loopback));
     let live = used.sockets.saturating_sub(used.time_wait);
@@ -123,11 +121,14 @@ fn severity(ports: &evidence::Ports, limits: &Ports) -> Option<Severity> {
     }
 }
 
-/// Ports for connections that do not choose one: of an odd number the last is never used.
-fn usable(settings: &NamespaceLimits) -> Option<u32> {
+/// Ports of a namespace for connections that do not choose one: of an odd number the last is never
+/// used, and none that somebody listens on. Costs a step per listener of the machine.
+pub(in crate::core::verdict) fn usable(table: &Table, netns: NetnsId) -> Option<u32> {
+    let settings = table.limits(netns)?;
     let range = settings.local_ports?;
-    let ports = range.ports() & !1;
-    Some(ports.saturating_sub(settings.reserved_local_ports().unwrap_or(0)))
+    let reserved = settings.reserved_local_ports().unwrap_or(0);
+    let taken = table.listening_ports(netns, range.low, range.high);
+    Some((range.ports() & !1).saturating_sub(reserved + taken))
 }
 
 /// Seconds until a new connection may have the port of a TIME_WAIT entry (`tcp_twsk_unique` of
