@@ -1,7 +1,5 @@
 //! What is judged in an evaluation: which subjects there are, and which rule hears each.
 
-use std::collections::hash_map::Entry;
-
 use rustc_hash::FxHashMap;
 
 use super::rules::queue::{AcceptQueue, Handshakes};
@@ -235,51 +233,44 @@ fn of_nobody(kind: Kind, place: Place) -> Subject {
     }
 }
 
-/// The listening sockets, those of one process on one port together. Those without a process come
-/// first: see [`super::docket::Docket::hear`].
+/// The listening sockets, those of one process on one port together, in the order of their ports. Of
+/// those on one port the ones without a process come first: see [`super::docket::Docket::hear`].
 fn services(table: &Table) -> Vec<Service> {
-    let mut services: FxHashMap<(Place, Option<Process>), Service> = FxHashMap::default();
-    for listening in table.listening() {
-        let Some((place, process)) = survey::service(table, &listening) else {
-            continue;
-        };
-        let queue = AcceptQueue::of(&listening);
-        services
-            .entry((place, process))
-            .and_modify(|service| service.queue.join(&queue))
-            .or_insert_with(|| Service {
-                place,
-                process,
-                endpoint: listening.endpoint,
-                queue,
-                unit: table.unit_of(table.socket(listening.id)).map(str::to_owned),
-            });
-    }
-    let mut services: Vec<Service> = services.into_values().collect();
+    let listening = table.listening().filter_map(|listening| {
+        let (place, process) = survey::service(table, &listening)?;
+        Some(Service {
+            place,
+            process,
+            endpoint: listening.endpoint,
+            queue: AcceptQueue::of(&listening),
+            unit: table.unit_of(table.socket(listening.id)).map(str::to_owned),
+        })
+    });
+    let mut services: Vec<Service> = listening.collect();
     services.sort_by_key(|service| {
-        let pid = service.process.map(|process| process.pid);
-        (pid, service.endpoint.index())
+        let process = service.process.map(|process| (process.pid, process.comm));
+        (service.endpoint.index(), process)
+    });
+    services.dedup_by(|next, service| {
+        let is_same = (next.endpoint, next.process) == (service.endpoint, service.process);
+        if is_same {
+            service.queue.join(&next.queue);
+        }
+        is_same
     });
     services
 }
 
 /// Those on one port together: nothing tells which of them a handshake is for. They are nobody's
 /// then.
-fn by_port(services: Vec<Service>) -> Vec<Service> {
-    let mut ports: FxHashMap<EndpointId, Service> = FxHashMap::default();
-    for service in services {
-        match ports.entry(service.endpoint) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(service);
-            }
-            Entry::Occupied(mut occupied) => {
-                let together = occupied.get_mut();
-                together.queue.join(&service.queue);
-                together.process = None;
-            }
+fn by_port(mut services: Vec<Service>) -> Vec<Service> {
+    services.dedup_by(|next, together| {
+        let is_same = next.endpoint == together.endpoint;
+        if is_same {
+            together.queue.join(&next.queue);
+            together.process = None;
         }
-    }
-    let mut ports: Vec<Service> = ports.into_values().collect();
-    ports.sort_by_key(|service| (service.process.is_some(), service.endpoint.index()));
-    ports
+        is_same
+    });
+    services
 }

@@ -49,8 +49,14 @@ impl Growth {
 
 /// Two minutes at a pace of five seconds, for what is fast; two hours at two and a half minutes, for
 /// what is slow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trend {
+    /// Made at the first reading: most cases never look at a trend.
+    windows: Option<Box<Windows>>,
+}
+
+#[derive(Clone, Debug)]
+struct Windows {
     fast: Window,
     slow: Window,
 }
@@ -59,7 +65,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// Readings of the longer window.
 const MOST: usize = 49;
 
-impl Default for Trend {
+impl Default for Windows {
     fn default() -> Self {
         let window = |pace_ns, most| Window {
             pace_ns,
@@ -77,20 +83,21 @@ impl Default for Trend {
 impl Trend {
     /// Takes over a reading; one sooner than the pace is dropped.
     pub(super) fn read(&mut self, time_ns: u64, value: f64) {
-        self.fast.read(time_ns, value);
-        self.slow.read(time_ns, value);
+        let windows = self.windows.get_or_insert_default();
+        windows.fast.read(time_ns, value);
+        windows.slow.read(time_ns, value);
     }
 
     /// Growth over the last two minutes; `None` before there are three readings.
     #[must_use]
-    pub(super) const fn fast(&self) -> Option<Growth> {
-        self.fast.growth
+    pub(super) fn fast(&self) -> Option<Growth> {
+        self.windows.as_ref()?.fast.growth
     }
 
     /// Growth over the last two hours; `None` before there are three readings.
     #[must_use]
-    pub(super) const fn slow(&self) -> Option<Growth> {
-        self.slow.growth
+    pub(super) fn slow(&self) -> Option<Growth> {
+        self.windows.as_ref()?.slow.growth
     }
 
     /// The growth over the shorter window in which it is steady.
