@@ -12,7 +12,9 @@ use aya_ebpf::helpers::generated::{
 use tcpmon_common::Holder;
 
 use crate::context::leader_name;
-use crate::kernel::{HAS_COOKIE_HELPER, OFF_SOCKET_SK, OFF_TASK_TGID, field, pointer};
+use crate::kernel::{
+    HAS_COOKIE_HELPER, OFF_NET, OFF_NET_INUM, OFF_SOCKET_SK, OFF_TASK_TGID, field, pointer,
+};
 use crate::sock::file_inode;
 
 /// `struct bpf_iter_meta`, of which only the first member is used.
@@ -52,6 +54,42 @@ pub extern "C" fn holders(ctx: *const TaskFile) -> i32 {
         );
     }
     0
+}
+
+/// As [`holders`], for sockets of every protocol: the inode of the namespace each belongs to, which it
+/// keeps alive.
+#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "bpf", unsafe(link_section = "iter/task_file"))]
+pub extern "C" fn socket_namespaces(ctx: *const TaskFile) -> i32 {
+    // SAFETY: the kernel passes its own context.
+    let file = unsafe { (*ctx).file };
+    if file.is_null() {
+        return 0;
+    }
+    if let Some(inode) = namespace(file) {
+        // SAFETY: as above.
+        unsafe {
+            bpf_seq_write(
+                (*(*ctx).meta).seq,
+                (&raw const inode).cast(),
+                size_of::<u32>() as u32,
+            );
+        }
+    }
+    0
+}
+
+#[inline(always)]
+fn namespace(file: *const u8) -> Option<u32> {
+    // SAFETY: the pointers are the kernel's own, of the types the helper and fields name.
+    unsafe {
+        let socket = bpf_sock_from_file(file.cast_mut().cast()).cast::<u8>();
+        if socket.is_null() {
+            return None;
+        }
+        let net = pointer(pointer(socket, &OFF_SOCKET_SK)?, &OFF_NET)?;
+        field(net, &OFF_NET_INUM)
+    }
 }
 
 #[inline(always)]

@@ -5,6 +5,7 @@
 //! | `set_state_btf`   | `tp_btf/inet_sock_set_state`         | a ring record for every transition  |
 //! | `set_state`       | `tracepoint/sock/inet_sock_set_state`| the same where there is no BTF      |
 //! | `holders`         | `iter/task_file`                     | which process holds which socket    |
+//! | `socket_namespaces`| `iter/task_file`                    | in which namespaces sockets are held|
 //!
 //! User space loads the programs its kernel can run; the others are never loaded.
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use tcpmon::core::facts::{NamespaceLimits, NetnsIdentity, PortRange};
+use tcpmon::core::facts::{NamespaceFact, NamespaceLimits, NetnsIdentity, PortRange};
 use tcpmon::core::table::Table;
 use tcpmon::core::verdict::{Judge, Severity};
 use tcpmon_common::record::flag;
@@ -95,7 +95,12 @@ fn each(judge: &mut Judge, table: &mut Table, seconds: Range<u64>) -> Vec<f64> {
 /// Every group's first socket, every group's second, and so on: neighbours in a group are far from
 /// each other in memory.
 fn open(table: &mut Table) {
-    table.describe_limits(NETNS, Arc::new(limits()));
+    table.describe_namespace(NamespaceFact {
+        identity: NETNS,
+        name: None,
+        events: Default::default(),
+        limits: Some(Arc::new(limits())),
+    });
     for number in 0..LISTENERS {
         let mut record = socket(SOCKETS + number);
         (record.local_port, record.remote_port) = (33_000 + number as u16, 0);

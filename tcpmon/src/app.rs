@@ -3,7 +3,7 @@
 //! Load and attach, prove, start the sweeper, give up every privilege, and only then start the
 //! runtime and talk to anybody.
 
-use std::sync::mpsc as thread_channel;
+use std::sync::{Arc, mpsc as thread_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
@@ -17,7 +17,8 @@ use crate::failure::{Failure, first_line};
 use crate::mailbox::Mailbox;
 use crate::privilege;
 use crate::source::bpf::{self, Stream, canary, holders::Holders};
-use crate::source::procfs::{ProcRoot, limits};
+use crate::source::netns;
+use crate::source::procfs::{ProcRoot, inspect, limits};
 use crate::source::sweep::{Job, Report, Sweeper};
 
 /// Chunks of rows on their way from the sweeper to the owner: a few, so that a slow owner makes a
@@ -54,6 +55,12 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
             None
         }
     };
+    if !inspect::sees_kernel_pids(&ProcRoot::default()) {
+        limits.push(
+            "the agent is in a pid namespace of its own: processes that own sockets cannot be looked at"
+                .into(),
+        );
+    }
     set_fin_timeout(&mut table);
     let holders = match &stream {
         Some(_) => load_holders(&mut chosen),
@@ -66,12 +73,11 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     chosen.push(kept);
 
     let (mailbox, letters) = Mailbox::new();
-    let (settings, settings_receiver) = watch::channel(Settings {
-        audit_interval: config.audit_interval,
-    });
+    let (settings, settings_receiver) = watch::channel(settings(config));
     let host = Host {
         name: host_name(),
         kernel: kernel_release(),
+        netns: netns::own_inode(),
         limits,
     };
     let parts = Parts {
@@ -91,6 +97,15 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
         sweeper,
         chosen: chosen.join(", "),
     })
+}
+
+/// What of the configuration can change while the agent runs.
+#[must_use]
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        audit_interval: config.audit_interval,
+        policy: Arc::new(config.policy.clone()),
+    }
 }
 
 impl Prepared {
@@ -182,7 +197,7 @@ fn prove(stream: &mut Stream, table: &mut Table) -> anyhow::Result<String> {
 }
 
 fn set_fin_timeout(table: &mut Table) {
-    let settings = limits::read_netns_settings(&ProcRoot::default());
+    let settings = limits::read_namespace_limits(&ProcRoot::default());
     if let Some(seconds) = settings.fin_timeout_s {
         table.set_fin_timeout(u64::from(seconds) * 1_000_000_000);
     }

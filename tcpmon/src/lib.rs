@@ -14,6 +14,9 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod failure;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod logging;
 pub mod mailbox;
 pub mod privilege;

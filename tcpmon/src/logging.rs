@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use env_logger::{Builder, Target};
 use log::Record;
+use log::kv::{Key, Value, VisitSource};
 
 use crate::clock;
 use crate::config::{LogFormat, LogLevel};
@@ -33,15 +34,41 @@ fn line(record: &Record<'_>, format: LogFormat) -> String {
     let time = clock::rfc3339(clock::unix_ns());
     let level = record.level().as_str().to_ascii_lowercase();
     let message = record.args().to_string();
+    let mut fields = Fields(Vec::new());
+    // A visitor that collects cannot fail.
+    drop(record.key_values().visit(&mut fields));
     match format {
         LogFormat::Logfmt => {
             // Quoting as JSON keeps a message on one line and its control characters harmless.
             let message = serde_json::to_string(&message).unwrap_or_default();
-            format!("time={time} level={level} msg={message}")
+            let mut line = format!("time={time} level={level} msg={message}");
+            for (name, value) in fields.0 {
+                line.push_str(&format!(" {name}={value}"));
+            }
+            line
         }
         LogFormat::Json => {
-            serde_json::json!({ "time": time, "level": level, "msg": message }).to_string()
+            let mut line = serde_json::Map::new();
+            line.insert("time".into(), time.into());
+            line.insert("level".into(), level.into());
+            line.insert("msg".into(), message.into());
+            line.extend(fields.0);
+            serde_json::Value::Object(line).to_string()
         }
+    }
+}
+
+/// What a message says besides its sentence.
+struct Fields(Vec<(String, serde_json::Value)>);
+
+impl<'kvs> VisitSource<'kvs> for Fields {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
+        let value = match value.to_u64() {
+            Some(number) => number.into(),
+            None => value.to_string().into(),
+        };
+        self.0.push((key.as_str().to_owned(), value));
+        Ok(())
     }
 }
 

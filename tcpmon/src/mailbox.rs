@@ -6,7 +6,10 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::filter::Filter;
-use crate::core::query::{Endings, EventRow, Namespaces, Sockets, SocketsQuestion, Summary};
+use crate::core::query::{
+    Endings, EventRow, Namespaces, ProcessAnswer, Processes, Sockets, SocketsQuestion, Summary,
+    Verdicts,
+};
 use crate::core::snapshot::Snapshot;
 
 /// Letters waiting at most: askers wait for a place, the owner never does.
@@ -24,6 +27,12 @@ pub enum Letter {
     Endings(oneshot::Sender<Endings>),
     /// The network namespaces.
     Namespaces(oneshot::Sender<Namespaces>),
+    /// What is wrong.
+    Verdicts(oneshot::Sender<Verdicts>),
+    /// The processes that own sockets.
+    Processes(oneshot::Sender<Processes>),
+    /// One of them, and what it was started with.
+    Process(u32, oneshot::Sender<ProcessAnswer>),
     /// What `/metrics` is made of.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
@@ -91,6 +100,33 @@ impl Mailbox {
     /// The agent is stopping.
     pub async fn namespaces(&self) -> Result<Namespaces, Stopped> {
         self.ask(Letter::Namespaces).await
+    }
+
+    /// What is wrong.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn verdicts(&self) -> Result<Verdicts, Stopped> {
+        self.ask(Letter::Verdicts).await
+    }
+
+    /// The processes that own sockets.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn processes(&self) -> Result<Processes, Stopped> {
+        self.ask(Letter::Processes).await
+    }
+
+    /// The process with this pid, and what it was started with.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn process(&self, pid: u32) -> Result<ProcessAnswer, Stopped> {
+        self.ask(|answer| Letter::Process(pid, answer)).await
     }
 
     /// What `/metrics` is made of.

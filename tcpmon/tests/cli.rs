@@ -54,7 +54,7 @@ fn without_a_command_help_is_shown_and_it_is_a_usage_error() {
     let output = run(&[]);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stderr);
-    for command in ["agent", "top", "ls", "watch", "doctor"] {
+    for command in ["agent", "top", "ls", "watch", "explain", "doctor"] {
         assert!(text.contains(command), "{command} is in {text}");
     }
 }
@@ -185,6 +185,96 @@ fn help_into_a_closed_pipe_is_no_failure() {
 }
 
 #[test]
+fn explain_needs_neither_agent_nor_terminal() {
+    for (args, part) in [
+        (&["explain"][..], "[   ESTABLISHED    ]"),
+        (&["explain", "close-wait"], "ss -tanp state close-wait"),
+        (&["explain", "SYN-RECEIVED"], "SYN_RECV"),
+        (
+            &["explain", "fin-wait-2,time-wait"],
+            "FIN_WAIT2 -> TIME_WAIT",
+        ),
+        (&["explain", "fin", "wait", "2"], "FIN_WAIT2"),
+        (&["explain", "syn-flood"], "syncookies"),
+        (&["explain", "ending", "time-wait"], "SOCK_DONE"),
+        (
+            &["explain", "half_dead", "--output", "json"],
+            "\"kind\":\"verdict\"",
+        ),
+    ] {
+        let (code, stdout, stderr) = outcome(&run(args));
+        assert_eq!(code, Some(0), "{args:?}: {stderr}");
+        assert!(stdout.contains(part), "{args:?}: {stdout}");
+        // No locale, no terminal: seven bits and no escapes.
+        assert!(stdout.is_ascii() && !stdout.contains('\x1b'), "{args:?}");
+    }
+    let args = ["explain", "last-ack", "--color", "always"];
+    assert!(outcome(&run(&args)).1.contains("\x1b[1m"));
+}
+
+#[test]
+fn explain_draws_with_the_characters_of_the_locale() {
+    let output = tcpmon(&["explain"])
+        .env("LANG", "C.UTF-8")
+        .output()
+        .expect("started");
+    assert!(String::from_utf8_lossy(&output.stdout).contains('\u{25bc}'));
+}
+
+#[test]
+fn explain_answers_an_unknown_word_with_the_nearest_and_a_usage_error() {
+    for (words, part) in [
+        (&["close-wit"][..], "CLOSE_WAIT"),
+        (&["syn-flod"], "syn_flood"),
+        (&["TIME_WAIT -> LISTEN"], "from TIME_WAIT lead: CLOSE"),
+        (&["FIN_WAIT2", "-"], "quotes"),
+        (&["\x1b[2J"], "tcpmon explain"),
+        (&[""], "tcpmon explain"),
+        (&["close-wait", "--output", "csv"], ""),
+    ] {
+        let args = [&["explain"], words].concat();
+        let output = run(&args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+        assert!(
+            stderr.contains(part) && !stderr.contains('\x1b'),
+            "{words:?}: {stderr}"
+        );
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
+    outcome(&run(&["explain", "close-wit"]));
+}
+
+#[test]
+fn explain_into_a_closed_pipe_is_no_failure() {
+    for format in ["table", "json", "markdown"] {
+        let mut child = tcpmon(&["explain", "--output", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        let mut pipe = child.stderr.take().expect("stderr");
+        pipe.read_to_string(&mut stderr).expect("read");
+        assert_eq!(child.wait().expect("ended").code(), Some(0), "{stderr}");
+        assert!(stderr.is_empty(), "{stderr}");
+    }
+}
+
+#[test]
+fn docs_states_is_what_explain_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/states.md");
+    let written = std::fs::read_to_string(path).expect("docs/states.md can be read");
+    let (_, said, _) = outcome(&run(&["explain", "--output", "markdown"]));
+    let is_current = written == said;
+    assert!(
+        is_current,
+        "docs/states.md is stale: run `cargo xtask docs` and commit it"
+    );
+}
+
+#[test]
 fn doctor_says_for_everything_that_is_not_well_what_to_do() {
     let output = run(&["doctor", "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -197,4 +287,71 @@ fn doctor_says_for_everything_that_is_not_well_what_to_do() {
     }
     let works = report["transitions"]["works"].as_bool().expect("a verdict");
     assert_eq!(output.status.code(), Some(if works { 0 } else { 4 }));
+}
+
+#[test]
+fn a_configuration_is_checked_before_it_is_used() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("tcpmon.toml");
+    let file = path.to_str().expect("a path in UTF-8");
+    std::fs::write(&path, "[verdicts.close_wait]\nage = \"45s\"\n").expect("written");
+    let (code, stdout, stderr) = outcome(&run(&["config", "check", file]));
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), "ok\n", ""));
+
+    std::fs::write(&path, "[verdicts.close_wait]\naeg = \"45s\"\n").expect("written");
+    let (code, stdout, stderr) = outcome(&run(&["config", "check", file]));
+    assert_eq!((code, &*stdout), (Some(2), ""));
+    assert_eq!(
+        stderr,
+        format!("tcpmon: {file}:2:1: there is no key verdicts.close_wait.aeg: the nearest is age")
+    );
+}
+
+#[test]
+fn the_configuration_in_effect_says_where_each_value_comes_from_and_can_be_read_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("tcpmon.toml");
+    let file = path.to_str().expect("a path in UTF-8");
+    let text = "[audit]\ninterval = \"7s\"\n[log]\nformat = \"json\"\n\
+                [[verdicts.override]]\nprocess = \"nginx\"\nclose_wait.age = \"1m\"\n";
+    std::fs::write(&path, text).expect("written");
+    let args = ["config", "show", "--config", file, "--log.level", "debug"];
+    let shown = tcpmon(&args)
+        .env("TCPMON_RING_SIZE", "64KiB")
+        .env("TCPMON_LOG_FORMAT", "logfmt")
+        .output();
+    let (code, shown, stderr) = outcome(&shown.expect("the command starts"));
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    for line in [
+        "interval = \"7s\" # file, line 2",
+        "level = \"debug\" # flag",
+        "format = \"logfmt\" # environment",
+        "size = \"64KiB\" # environment",
+        "leak = 5 # default",
+        "close_wait.age = \"1m\"",
+    ] {
+        assert!(shown.lines().any(|found| found == line), "{line}: {shown}");
+    }
+
+    std::fs::write(&path, &shown).expect("written");
+    let (_, again, _) = outcome(&run(&["config", "show", "--config", file]));
+    let without_source = |text: &str| {
+        let lines = text
+            .lines()
+            .map(|line| line.split(" # ").next().unwrap_or_default().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(without_source(&again), without_source(&shown));
+}
+
+#[test]
+fn the_example_of_a_configuration_is_what_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/tcpmon.toml");
+    let written = std::fs::read_to_string(path).expect("deploy/tcpmon.toml can be read");
+    let (code, example, _) = outcome(&run(&["config", "example"]));
+    assert_eq!(code, Some(0));
+    assert!(
+        written == example,
+        "deploy/tcpmon.toml is stale: run `cargo xtask docs` and commit it"
+    );
 }

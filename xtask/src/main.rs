@@ -11,7 +11,9 @@ use clap::{Parser, Subcommand};
 
 mod apt;
 mod bench;
+mod docs;
 mod ebpf_toolchain;
+mod fuzz;
 mod judge;
 mod load;
 mod run;
@@ -38,6 +40,8 @@ enum Command {
     Tidy(tidy::Args),
     Bench(bench::Args),
     Judge(judge::Args),
+    Docs(docs::Args),
+    Fuzz(fuzz::Args),
     Load(load::Args),
     Vm(vm::Args),
 }
@@ -50,6 +54,8 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Judge(args) => judge::run(&args),
+        Command::Docs(args) => docs::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Vm(args) => vm::run(&args),
     };

@@ -48,7 +48,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn lint(args: &Args, report: &mut Report) {
-    report.step("rustfmt", || sh::cargo(&["fmt", "--all", "--check"]).run());
+    report.step("rustfmt", || {
+        sh::cargo(&["fmt", "--all", "--check"]).run()?;
+        // A workspace of its own.
+        sh::cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).run()
+    });
     report.step("clippy", || {
         cargo(args, &["clippy", "--workspace", "--exclude", "tcpmon-ebpf"])
             .args(["--all-targets", "--all-features", "--", "-D", "warnings"])

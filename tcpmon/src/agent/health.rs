@@ -6,7 +6,7 @@ use tcpmon_common::{Counters, State};
 
 use super::Agent;
 use crate::clock;
-use crate::core::query::{Endings, Health, Namespaces, SCHEMA, StateSummary, Summary};
+use crate::core::query::{Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts};
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
 use crate::core::table::Drift;
 use crate::source::bpf::Stream;
@@ -19,6 +19,8 @@ pub struct Host {
     pub name: String,
     /// Kernel release.
     pub kernel: String,
+    /// Inode of the network namespace the agent runs in.
+    pub netns: Option<u32>,
     /// What limits the view, one sentence each.
     pub limits: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl Agent {
         let now_ns = clock::boottime_ns();
         let mut limits = self.host.limits.clone();
         limits.extend(self.sweep_problems.iter().cloned());
+        limits.extend(unfound(self.table.unfound_namespaces()));
         Summary {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -119,10 +122,15 @@ impl Agent {
         }
     }
 
+    pub(super) fn verdicts(&self) -> Verdicts {
+        self.court.report(&self.table, clock::boottime_ns())
+    }
+
     pub(super) fn namespaces(&self) -> Namespaces {
         Namespaces {
             schema: SCHEMA,
             namespaces: self.table.namespace_rows(),
+            machine: *self.table.machine(),
         }
     }
 
@@ -170,8 +178,20 @@ impl Agent {
             program: self.stream.as_ref().map(|_| self.losses.program),
             process: own::read(&ProcRoot::default()).ok(),
             watch_dropped: self.watchers.dropped(),
+            verdicts: self.court.counts(),
+            judging_ns: self.court.cost_ns(),
         }
     }
+}
+
+/// What follows from namespaces that live and cannot be looked into.
+fn unfound(count: u64) -> Option<String> {
+    (count > 0).then(|| {
+        format!(
+            "{count} network namespaces with sockets were not found: they are known from the stream \
+             alone"
+        )
+    })
 }
 
 fn owned(map: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {

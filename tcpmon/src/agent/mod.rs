@@ -2,12 +2,15 @@
 //!
 //! Nothing here waits for anything but the `select!`; what takes long is on the sweeper's thread.
 
+mod court;
 mod health;
+mod processes;
 mod rates;
 mod schedule;
 mod watchers;
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::mpsc as thread_channel;
 use std::time::Duration;
 
@@ -18,11 +21,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
 use crate::core::table::Table;
+use crate::core::verdict::{Judge, Policy};
 use crate::mailbox::Letter;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
+use court::Court;
 pub use health::Host;
 use health::Losses;
+use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
 use watchers::Watchers;
@@ -34,14 +40,18 @@ const POLL: Duration = Duration::from_millis(25);
 const DRAIN_BUDGET: usize = 8192;
 /// A record takes its time before its place on the ring: two processors may be out of order by that.
 const DISORDER_NS: u64 = 1_000_000;
+/// Processes looked at in one go.
+const PROCESSES: usize = 200;
 /// Minisocks removed by their timers in one second at most, per state.
 const EXPIRE_BUDGET: usize = 100_000;
 
 /// What can be changed while the agent runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Interval between full audits.
     pub audit_interval: Duration,
+    /// What is judged, and how.
+    pub policy: Arc<Policy>,
 }
 
 /// What the agent is made of.
@@ -75,6 +85,7 @@ pub struct Agent {
     sweep_cost_ns: u64,
     repairs_before: u64,
     watchers: Watchers,
+    asked: Asked,
     /// Time of the last record applied.
     applied_ns: u64,
     rates: Rates,
@@ -83,6 +94,7 @@ pub struct Agent {
     audit_ended_ns: Option<u64>,
     sweep_problems: Vec<String>,
     host: Host,
+    court: Court,
     started_ns: u64,
 }
 
@@ -106,8 +118,8 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
         Some(stream) => Some(register(stream.readiness()?)?),
         None => None,
     };
-    let audit_interval = settings.borrow_and_update().audit_interval;
-    let mut agent = Agent::new(table, stream, jobs, host, audit_interval);
+    let first = settings.borrow_and_update().clone();
+    let mut agent = Agent::new(table, stream, jobs, host, &first);
     let mut poll = interval(POLL);
     let mut second = interval(Duration::from_secs(1));
     for timer in [&mut poll, &mut second] {
@@ -127,8 +139,9 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
             Some(letter) = letters.recv() => agent.answer(letter),
             Some(report) = reports.recv() => agent.take(report),
             Ok(()) = settings.changed() => {
-                let settings = *settings.borrow_and_update();
-                agent.schedule.set_audit_interval(nanoseconds(settings.audit_interval));
+                let Settings { audit_interval, policy } = settings.borrow_and_update().clone();
+                agent.schedule.set_audit_interval(nanoseconds(audit_interval));
+                agent.court.set_policy(Policy::clone(&policy));
             }
             _ = second.tick() => {
                 agent.once_a_second();
@@ -174,23 +187,25 @@ impl Agent {
         stream: Option<Stream>,
         jobs: thread_channel::Sender<Job>,
         host: Host,
-        audit_interval: Duration,
+        settings: &Settings,
     ) -> Self {
         Self {
             table,
             stream,
             jobs,
-            schedule: Schedule::new(nanoseconds(audit_interval)),
+            schedule: Schedule::new(nanoseconds(settings.audit_interval)),
             sweeping: None,
             sweep_cost_ns: 0,
             repairs_before: 0,
             watchers: Watchers::default(),
+            asked: Asked::default(),
             applied_ns: 0,
             rates: Rates::default(),
             losses: Losses::default(),
             audits: crate::core::snapshot::Audits::default(),
             audit_ended_ns: None,
             sweep_problems: Vec::new(),
+            court: Court::new(Judge::new(Policy::clone(&settings.policy)), host.netns),
             host,
             started_ns: clock::boottime_ns(),
         }
@@ -251,6 +266,9 @@ impl Agent {
         }
         let entered = self.table.totals().entered;
         self.rates.sample(now_ns, events, entered);
+        if self.audits.count > 0 {
+            self.court.sit(&mut self.table, now_ns);
+        }
         self.send_out(now_ns);
     }
 
@@ -259,7 +277,9 @@ impl Agent {
         let wishes = Wishes {
             minisocks: !minisocks.is_empty(),
             holders: self.table.wants_holders(),
+            holders_again: self.table.processes() > 0,
             cgroups: self.table.wants_cgroups(),
+            processes: self.table.wants_processes(now_ns),
         };
         let Some(kind) = self.schedule.next(wishes, now_ns) else {
             return;
@@ -267,11 +287,13 @@ impl Agent {
         let job = match kind {
             Kind::Audit => Job::Audit {
                 with_info: self.audits.count == 0,
+                known: self.table.occupied_namespaces().collect(),
             },
             Kind::Minisocks => Job::Minisocks(minisocks),
             Kind::Holders => Job::Holders,
             Kind::Cgroups => Job::Cgroups,
             Kind::Queues => Job::Queues(self.table.occupied_namespaces().collect()),
+            Kind::Processes => Job::Processes(self.table.processes_to_read(now_ns, PROCESSES)),
         };
         self.sweeping = Some(kind);
         if self.jobs.send(job).is_err() {
@@ -293,6 +315,13 @@ impl Agent {
     /// The sweeper's own cost when the report is the last of its sweep.
     fn take_over(&mut self, report: Report) -> Option<u64> {
         match report {
+            Report::Searched { search, cost_ns } => {
+                let now_ns = clock::boottime_ns();
+                // Nothing that happened before the search is left in the ring.
+                self.drain_to(now_ns);
+                self.table.give_up_vanished(&search, now_ns);
+                self.sweep_cost_ns += cost_ns;
+            }
             Report::Began(states) => {
                 self.repairs_before = self.repairs();
                 self.table.begin_audit(states);
@@ -324,6 +353,12 @@ impl Agent {
             }
             Report::Listeners(rows) => self.table.measure_queues(&rows),
             Report::Namespace(fact) => self.table.describe_namespace(fact),
+            Report::Machine(fact) => self.table.describe_machine(fact),
+            Report::Processes { facts, cost_ns } => {
+                self.table.describe_processes(&facts);
+                return Some(cost_ns);
+            }
+            Report::Process { fact, command_line } => self.answer_process(fact, command_line),
             Report::Cgroups(paths) => {
                 self.table.name_cgroups(&paths);
                 return Some(0);
@@ -385,6 +420,9 @@ impl Agent {
             }
             Letter::Endings(answer) => drop(answer.send(self.endings())),
             Letter::Namespaces(answer) => drop(answer.send(self.namespaces())),
+            Letter::Verdicts(answer) => drop(answer.send(self.verdicts())),
+            Letter::Processes(answer) => drop(answer.send(self.processes())),
+            Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),

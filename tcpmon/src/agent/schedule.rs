@@ -12,8 +12,11 @@ const SECOND_NS: u64 = 1_000_000_000;
 const LONGEST_NS: u64 = 300 * SECOND_NS;
 const MINISOCKS_NS: u64 = SECOND_NS;
 const HOLDERS_NS: u64 = SECOND_NS;
+/// Descriptors are passed on and inherited without a word: holders are looked up anew this often.
+const HOLDERS_AGAIN_NS: u64 = 60 * SECOND_NS;
 const CGROUPS_NS: u64 = 2 * SECOND_NS;
 const QUEUES_NS: u64 = SECOND_NS;
+const PROCESSES_NS: u64 = SECOND_NS;
 
 /// One kind of sweep.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,8 +48,12 @@ pub(super) struct Wishes {
     pub(super) minisocks: bool,
     /// There are sockets without a confirmed holder.
     pub(super) holders: bool,
+    /// There are sockets with a holder, who may be another by now.
+    pub(super) holders_again: bool,
     /// There are control groups without a name.
     pub(super) cgroups: bool,
+    /// There are processes nobody has looked at, or not for long.
+    pub(super) processes: bool,
 }
 
 /// The sweeper's diary.
@@ -60,6 +67,7 @@ pub(super) struct Schedule {
     holders: Pace,
     cgroups: Pace,
     queues: Pace,
+    processes: Pace,
 }
 
 /// A kind of sweep.
@@ -73,8 +81,10 @@ pub(super) enum Kind {
     Holders,
     /// Names of control groups.
     Cgroups,
-    /// Accept queues, and the kernel's counters per namespace.
+    /// Accept queues, and the kernel's counters and limits per namespace.
     Queues,
+    /// Who the processes are.
+    Processes,
 }
 
 impl Schedule {
@@ -90,6 +100,7 @@ impl Schedule {
             holders: Pace::default(),
             cgroups: Pace::default(),
             queues: Pace::default(),
+            processes: Pace::default(),
         }
     }
 
@@ -117,7 +128,7 @@ impl Schedule {
         let urgent = self.urgent && self.audits.is_due(SECOND_NS, URGENT_COST_SHARE, now_ns);
         if urgent || self.audits.is_due(self.audit_ns, COST_SHARE, now_ns) {
             Some(Kind::Audit)
-        } else if wishes.holders && self.holders.is_due(HOLDERS_NS, COST_SHARE, now_ns) {
+        } else if self.holders_are_due(wishes, now_ns) {
             Some(Kind::Holders)
         } else if wishes.minisocks && self.minisocks.is_due(MINISOCKS_NS, COST_SHARE, now_ns) {
             Some(Kind::Minisocks)
@@ -125,9 +136,16 @@ impl Schedule {
             Some(Kind::Cgroups)
         } else if self.queues.is_due(QUEUES_NS, COST_SHARE, now_ns) {
             Some(Kind::Queues)
+        } else if wishes.processes && self.processes.is_due(PROCESSES_NS, COST_SHARE, now_ns) {
+            Some(Kind::Processes)
         } else {
             None
         }
+    }
+
+    fn holders_are_due(&self, wishes: Wishes, now_ns: u64) -> bool {
+        let due = |shortest_ns| self.holders.is_due(shortest_ns, COST_SHARE, now_ns);
+        (wishes.holders && due(HOLDERS_NS)) || (wishes.holders_again && due(HOLDERS_AGAIN_NS))
     }
 
     /// A sweep has ended: the sweeper is free.
@@ -144,6 +162,7 @@ impl Schedule {
             Kind::Holders => self.holders.ended(now_ns, cost_ns),
             Kind::Cgroups => self.cgroups.ended(now_ns, cost_ns),
             Kind::Queues => self.queues.ended(now_ns, cost_ns),
+            Kind::Processes => self.processes.ended(now_ns, cost_ns),
         }
     }
 }
@@ -155,13 +174,21 @@ mod tests {
     const ALL: Wishes = Wishes {
         minisocks: true,
         holders: true,
+        holders_again: true,
         cgroups: true,
+        processes: true,
     };
 
     #[test]
     fn one_sweep_at_a_time_and_the_audit_first() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
-        let order = [Kind::Audit, Kind::Holders, Kind::Cgroups, Kind::Queues];
+        let order = [
+            Kind::Audit,
+            Kind::Holders,
+            Kind::Cgroups,
+            Kind::Queues,
+            Kind::Processes,
+        ];
         for kind in order {
             assert_eq!(schedule.next(ALL, 0), Some(kind));
             assert_eq!(schedule.next(ALL, 0), None, "busy");
@@ -183,6 +210,22 @@ mod tests {
         );
         schedule.ended(Kind::Queues, almost_due, 0);
         assert_eq!(schedule.next(Wishes::default(), almost_due), None);
+    }
+
+    #[test]
+    fn known_holders_are_looked_up_again_seldom() {
+        let mut schedule = Schedule::new(900 * SECOND_NS);
+        let known = Wishes {
+            holders_again: true,
+            ..Wishes::default()
+        };
+        for kind in [Kind::Audit, Kind::Holders, Kind::Queues] {
+            assert_eq!(schedule.next(known, 0), Some(kind));
+            schedule.ended(kind, 0, 0);
+        }
+        schedule.queues.ended(59 * SECOND_NS, 0);
+        assert_eq!(schedule.next(known, 60 * SECOND_NS - 1), None);
+        assert_eq!(schedule.next(known, 60 * SECOND_NS), Some(Kind::Holders));
     }
 
     #[test]

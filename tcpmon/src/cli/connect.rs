@@ -15,7 +15,7 @@ use crate::app::{self, Prepared};
 use crate::client::{ClientError, UnixClient};
 use crate::config::{Config, DEFAULT_SOCKET, Layer};
 use crate::core::filter::Filter;
-use crate::core::query::{EventRow, Sockets, SocketsQuestion, Summary};
+use crate::core::query::{EventRow, Sockets, SocketsQuestion, Summary, Verdicts};
 use crate::failure::{Failure, exit};
 use crate::mailbox::Mailbox;
 
@@ -60,7 +60,7 @@ impl ConnectArgs {
 }
 
 fn prepare_own(default: &Path) -> anyhow::Result<Found> {
-    let config = Config::load(Layer::default(), None)?;
+    let (config, _) = Config::load(Layer::default(), None)?;
     match app::prepare(&config) {
         Ok(prepared) => Ok(Found::Own(Box::new(prepared))),
         Err(error) if Failure::code_of(&error) == exit::NOT_PERMITTED => {
@@ -136,6 +136,13 @@ impl Agent {
         match self {
             Self::Remote(client) => Ok(client.summary().await.map_err(failure)?),
             Self::Own(own) => Ok(own.mailbox.summary().await?),
+        }
+    }
+
+    pub(super) async fn verdicts(&self) -> anyhow::Result<Verdicts> {
+        match self {
+            Self::Remote(client) => Ok(client.verdicts().await.map_err(failure)?),
+            Self::Own(own) => Ok(own.mailbox.verdicts().await?),
         }
     }
 

@@ -1,8 +1,11 @@
 //! The command line: what was typed, and which command it calls.
 
 mod agent;
+mod config;
 mod connect;
+mod diagnose;
 mod doctor;
+mod explain;
 mod ls;
 mod output;
 mod top;
@@ -11,21 +14,25 @@ mod watch;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok · 1 error · 2 usage · 3 no agent answers and none can be started ·
             4 not permitted, or the kernel lacks something
+            diagnose --check: 0 ok · 1 warning · 2 critical · 3 unknown
 
 Examples:
   tcpmon top                                what the machine's sockets do, live
+  tcpmon diagnose                           what is wrong, who mends it, what to run next
   tcpmon ls 'state close-wait and age > 5m' which process forgot to close
   tcpmon watch 'dport = :5432'              every transition towards a database
+  tcpmon explain close-wait                 what a state means, and what to do about it
   tcpmon doctor                             what this machine offers, and what it lacks
+  tcpmon config check tcpmon.toml           whether a configuration file is right
 
-Without a running agent, top, ls and watch start one of their own, which needs root.";
+Without a running agent, top, ls, watch and diagnose start one of their own, which needs root.";
 
 /// Says which process leaks TCP connections: every TCP state, its age, its owner
 #[derive(Debug, Parser)]
@@ -46,15 +53,23 @@ enum Command {
     Ls(ls::Args),
     /// Print every transition as it happens
     Watch(watch::Args),
+    /// Say what is wrong, who has to mend it, and what to run next
+    Diagnose(diagnose::Args),
+    /// Explain a state, an edge, a verdict or an ending: what it means, who must do what
+    Explain(explain::Args),
     /// Say what this machine offers and lacks, and how to mend it
     Doctor(doctor::Args),
+    /// Check a configuration file, or show the configuration in effect
+    Config(config::Args),
 }
 
 /// Runs the command line `arguments`.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let typed = Cli::command().try_get_matches_from(arguments);
+    let typed = typed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match typed {
+        Ok(typed) => typed,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(crate::failure::exit::USAGE);
             // Help into a closed pipe is nobody's failure.
@@ -63,14 +78,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match cli.command {
-        Command::Agent(args) => agent::run(args),
-        Command::Top(args) => top::run(args),
-        Command::Ls(args) => ls::run(args),
-        Command::Watch(args) => watch::run(args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Agent(args) => done(agent::run(args)),
+        Command::Top(args) => done(top::run(args)),
+        Command::Ls(args) => done(ls::run(args)),
+        Command::Watch(args) => done(watch::run(args)),
+        Command::Diagnose(args) => diagnose::run(&args),
+        Command::Explain(args) => done(explain::run(&args)),
+        Command::Doctor(args) => done(doctor::run(args)),
+        Command::Config(args) => {
+            // Deeper than the command's name: who typed what.
+            let matches = matches
+                .subcommand()
+                .map_or(&matches, |(_, matches)| matches);
+            done(config::run(&args, matches))
+        }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&error);
@@ -79,10 +103,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+fn done(outcome: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -29,6 +29,14 @@ pub(super) fn charset() -> Charset {
     environment::charset(|name| std::env::var_os(name))
 }
 
+/// What is assumed when stdout is no terminal.
+const COLUMNS: u16 = 80;
+
+/// The width of the terminal on stdout.
+pub(super) fn columns() -> u16 {
+    terminal_size::terminal_size_of(io::stdout()).map_or(COLUMNS, |(width, _)| width.0)
+}
+
 /// Whether to use colour on stdout.
 pub(super) fn color(choice: ColorChoice) -> bool {
     choice.resolve(io::stdout().is_terminal(), |name| std::env::var_os(name))

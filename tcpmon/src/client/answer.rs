@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{CONNECT_TIMEOUT, ClientError};
-use crate::core::query::{SCHEMA, Sockets, Summary};
+use crate::core::query::{SCHEMA, Sockets, Summary, Verdicts};
 use crate::view::api::routes::{Question, Refusal};
 
 /// A document has at most so many bytes; a socket takes about 700.
@@ -137,6 +137,12 @@ impl Document for Summary {
 }
 
 impl Document for Sockets {
+    fn schema(&self) -> u32 {
+        self.schema
+    }
+}
+
+impl Document for Verdicts {
     fn schema(&self) -> u32 {
         self.schema
     }

@@ -6,6 +6,8 @@
 mod answer;
 mod error;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +19,7 @@ pub use self::events::Events;
 
 use self::answer::{Answer, Document, decode};
 use crate::core::filter::Filter;
-use crate::core::query::{Sockets, SocketsQuestion, Summary};
+use crate::core::query::{Sockets, SocketsQuestion, Summary, Verdicts};
 use crate::view::api::routes::Question;
 
 /// Time for a connection. The kernel makes it without the agent; only a full queue takes longer.
@@ -51,6 +53,15 @@ impl UnixClient {
     /// See [`ClientError`].
     pub async fn summary(&self) -> Result<Summary, ClientError> {
         self.document(&Question::Summary).await
+    }
+
+    /// What is wrong.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn verdicts(&self) -> Result<Verdicts, ClientError> {
+        self.document(&Question::Verdicts).await
     }
 
     /// The sockets `question` asks for.

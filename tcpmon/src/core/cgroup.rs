@@ -85,6 +85,26 @@ impl Identity {
         }
         identity
     }
+
+    /// Reads `/proc/PID/cgroup` (cgroups(7)): where version 1 is in use, each hierarchy may tell
+    /// something the others do not. The first that tells is taken.
+    #[must_use]
+    pub fn from_proc(text: &str) -> Self {
+        let mut identity = Self::default();
+        for path in text.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+            let told = Self::from_path(path);
+            identity.unit = identity.unit.or(told.unit);
+            identity.container = identity.container.or(told.container);
+            identity.pod = identity.pod.or(told.pod);
+        }
+        identity
+    }
+}
+
+/// Whether a unit that holds processes can have this name.
+#[must_use]
+pub fn is_unit(name: &str) -> bool {
+    unit(name) == Some(name)
 }
 
 /// The unit whose group is called `element`.

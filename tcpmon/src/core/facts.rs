@@ -1,14 +1,17 @@
-//! What the sources bring besides ring records: rows of a sock_diag dump, holders of sockets,
-//! names of control groups.
+//! What the sources bring besides ring records: rows of a sock_diag dump, limits of namespaces and of
+//! the machine, who the processes are.
 
 mod limits;
 mod process;
+
+use std::sync::Arc;
 
 use tcpmon_common::State;
 
 pub use limits::{MachineFact, NamespaceLimits, PortRange};
 pub use process::{CommandLine, Presence, ProcessFact};
 
+use crate::core::netns::NetnsName;
 use crate::core::tuple::Tuple;
 
 /// A set of states, one bit per kernel number, as `idiag_states` of `linux/inet_diag.h`.
@@ -224,10 +227,12 @@ pub type KernelEvents = [Option<u64>; KernelEvent::ALL.len()];
 pub struct NamespaceFact {
     /// Which.
     pub identity: NetnsIdentity,
-    /// Its name among `ip netns list`.
-    pub name: Option<String>,
+    /// Its name.
+    pub name: Option<NetnsName>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
+    /// Its settings, which are read about twice a minute; `None` before they were.
+    pub limits: Option<Arc<NamespaceLimits>>,
 }
 
 /// Minisocks of a namespace as the table counts them: what a sweep compares the kernel's own count

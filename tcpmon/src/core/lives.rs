@@ -62,7 +62,7 @@ fn bucket(nanoseconds: u64) -> usize {
     let octave = nanoseconds.ilog2() - FIRST_NS.ilog2();
     let base = 1u64 << nanoseconds.ilog2();
     // Half an octave is a factor of 1.414.
-    let upper_half = nanoseconds >= base + base * 2 / 5 + base / 64;
+    let upper_half = nanoseconds - base >= base / 5 * 2 + base / 64;
     let index = 1 + octave * PER_OCTAVE + u32::from(upper_half);
     (index as usize).min(BUCKETS - 1)
 }
@@ -91,6 +91,13 @@ mod tests {
             }
             let ratio = lives.median_ns().unwrap() as f64 / life_ns as f64;
             prop_assert!((0.8..1.25).contains(&ratio), "{ratio}");
+        }
+    }
+
+    #[test]
+    fn any_duration_has_a_bucket() {
+        for nanoseconds in [0, 1, FIRST_NS, u64::MAX / 2, u64::MAX] {
+            assert!(bucket(nanoseconds) < BUCKETS);
         }
     }
 

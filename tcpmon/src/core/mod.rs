@@ -5,11 +5,13 @@
 
 pub mod cgroup;
 pub mod ending;
+pub mod explain;
 pub mod facts;
 pub mod filter;
 pub mod fsm;
 pub mod histogram;
 pub mod lives;
+pub mod netns;
 pub mod query;
 pub mod snapshot;
 pub mod table;

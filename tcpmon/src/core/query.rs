@@ -1,11 +1,18 @@
 //! Questions to the table and their answers. The answers are the JSON of the local API: names in
 //! `snake_case`, units in names, `schema` once per document.
 
+mod processes;
+mod verdicts;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::core::facts::{MachineFact, NamespaceLimits};
 use crate::core::filter::Filter;
+use crate::core::netns::NameSource;
+pub use processes::{ProcessAnswer, ProcessRow, Processes};
+pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
 
 /// Version of the JSON shape; raised when a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
@@ -58,8 +65,8 @@ pub enum Role {
     Server,
 }
 
-/// One socket as users see it. `null` means unknown or not applicable, never zero. What only
-/// listeners have, and the name few namespaces have, is left out elsewhere.
+/// One socket as users see it. `null` means unknown or not applicable, never zero. What only few
+/// sockets have is left out elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SocketRow {
     /// Socket cookie, what `ss -e` shows as `sk:` in hexadecimal.
@@ -92,7 +99,7 @@ pub struct SocketRow {
     pub fd: Option<u32>,
     /// How the process is known.
     pub owner_source: Option<OwnerSource>,
-    /// Path of the control group.
+    /// Path of the control group: that of the socket, or of its process where that says more.
     pub cgroup: Option<String>,
     /// systemd unit.
     pub unit: Option<String>,
@@ -124,9 +131,19 @@ pub struct SocketRow {
     /// For a listener, SYNs and handshakes it dropped in its life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drops: Option<u32>,
-    /// Name of the network namespace among `ip netns list`.
+    /// Name of the network namespace: `host`, its name among `ip netns list`, or the pod, container
+    /// or service that lives in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns_name: Option<String>,
+    /// Processes that hold the socket, as of the last scan; left out when it is one, or none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holders: Option<u32>,
+    /// Uid of the Kubernetes pod; left out elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
+    /// What kind of name that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns_name_source: Option<NameSource>,
 }
 
 /// Answer to [`SocketsQuestion`].
@@ -181,6 +198,19 @@ pub struct Namespaces {
     pub schema: u32,
     /// Those with the most sockets first.
     pub namespaces: Vec<NamespaceRow>,
+    /// What all of them share.
+    pub machine: MachineFact,
+}
+
+/// How a network namespace is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetnsView {
+    /// The stream, and dumps that compare the table with the kernel's own list.
+    Dumps,
+    /// The stream alone: it has not been looked into yet, was not found, or may not be entered.
+    /// Sockets older than the agent are not known until they change.
+    Stream,
 }
 
 /// One network namespace.
@@ -188,14 +218,21 @@ pub struct Namespaces {
 pub struct NamespaceRow {
     /// Inode, as `/proc/PID/ns/net` shows it; `null` for sockets the kernel did not place.
     pub netns: Option<u32>,
-    /// Name among `ip netns list`.
+    /// `host`, its name among `ip netns list`, or the pod, container or service that lives in it;
+    /// `null` when nothing but the inode is known.
     pub name: Option<String>,
+    /// What kind of name that is.
+    pub name_source: Option<NameSource>,
+    /// Where the knowledge of its sockets comes from.
+    pub known_from: NetnsView,
     /// Sockets in it, minisocks included.
     pub sockets: u64,
     /// TIME_WAIT and FIN_WAIT2 minisocks in it.
     pub minisocks: u64,
     /// The kernel's own counters since the namespace was made; left out is what it does not count.
     pub kernel: BTreeMap<String, u64>,
+    /// Its settings; `null` before they were read, or where it cannot be entered.
+    pub limits: Option<NamespaceLimits>,
 }
 
 /// One state in the summary.

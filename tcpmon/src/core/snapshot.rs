@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use tcpmon_common::Counters;
 
 use crate::core::table::Totals;
+use crate::core::verdict::{Kind, Severity};
 
 /// What the agent process itself uses, for the customary `process_*` metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -92,6 +93,10 @@ pub struct Snapshot {
     pub program: Option<ProgramUsage>,
     /// The agent process.
     pub process: Option<ProcessUsage>,
+    /// Verdicts that stand, by kind and severity.
+    pub verdicts: [[u64; Severity::ALL.len()]; Kind::ALL.len()],
+    /// Processor time of the last evaluation of all verdicts, in nanoseconds.
+    pub judging_ns: u64,
     /// Rows watchers did not get because they were too slow.
     pub watch_dropped: u64,
 }

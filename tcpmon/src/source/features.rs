@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::bpf::tracepoint::{self, TRACEFS};
 use super::bpf::{self, BTF_PATH};
 use super::netns::{self, NAMED};
 use super::procfs::{ProcRoot, cgroup};
@@ -67,9 +68,6 @@ impl Feature {
         Self::new(name, Standing::Good, found, "")
     }
 }
-
-const TRACEPOINT: &str = "events/sock/inet_sock_set_state/format";
-const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
 /// Looks at everything that decides how well the machine can be watched.
 #[must_use]
@@ -175,14 +173,14 @@ fn tracefs() -> Feature {
     let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap_or_default();
     let paranoid = paranoid.trim();
     for root in TRACEFS {
-        match fs::read_to_string(Path::new(root).join(TRACEPOINT)) {
-            Ok(format) if layout_is_known(&format) => {
+        match tracepoint::is_known(Path::new(root)) {
+            Ok(true) => {
                 return Feature::good(
                     NAME,
                     format!("{root}, perf_event_paranoid={paranoid}; needed only without BTF"),
                 );
             }
-            Ok(_) => {
+            Ok(false) => {
                 return Feature::new(
                     NAME,
                     Standing::Limited,
@@ -207,34 +205,6 @@ fn tracefs() -> Feature {
         "tracefs is not mounted",
         "mount -t tracefs tracefs /sys/kernel/tracing; needed only without BTF",
     )
-}
-
-/// Whether the published layout is the one `tcpmon-ebpf/src/classic.rs` reads.
-fn layout_is_known(format: &str) -> bool {
-    [
-        ("skaddr", 8, 8),
-        ("oldstate", 16, 4),
-        ("newstate", 20, 4),
-        ("sport", 24, 2),
-        ("dport", 26, 2),
-        ("family", 28, 2),
-        ("protocol", 30, 2),
-        ("saddr[4]", 32, 4),
-        ("daddr[4]", 36, 4),
-        ("saddr_v6[16]", 40, 16),
-        ("daddr_v6[16]", 56, 16),
-    ]
-    .into_iter()
-    .all(|(field, offset, size)| {
-        let end = format!(" {field};");
-        let place = format!("offset:{offset};");
-        let length = format!("size:{size};");
-        format.lines().any(|line| {
-            line.split_whitespace().any(|word| word == place)
-                && line.split_whitespace().any(|word| word == length)
-                && line.replace("* ", " ").contains(&end)
-        })
-    })
 }
 
 fn jit() -> Feature {
@@ -327,6 +297,9 @@ fn cgroups() -> Feature {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,32 +312,6 @@ mod tests {
         );
         assert_eq!(lockdown_mode("[none] integrity confidentiality\n"), None);
         assert_eq!(lockdown_mode(""), None);
-    }
-
-    const FORMAT: &str = "\
-name: inet_sock_set_state
-\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;
-
-\tfield:const void * skaddr;\toffset:8;\tsize:8;\tsigned:0;
-\tfield:int oldstate;\toffset:16;\tsize:4;\tsigned:1;
-\tfield:int newstate;\toffset:20;\tsize:4;\tsigned:1;
-\tfield:__u16 sport;\toffset:24;\tsize:2;\tsigned:0;
-\tfield:__u16 dport;\toffset:26;\tsize:2;\tsigned:0;
-\tfield:__u16 family;\toffset:28;\tsize:2;\tsigned:0;
-\tfield:__u16 protocol;\toffset:30;\tsize:2;\tsigned:0;
-\tfield:__u8 saddr[4];\toffset:32;\tsize:4;\tsigned:0;
-\tfield:__u8 daddr[4];\toffset:36;\tsize:4;\tsigned:0;
-\tfield:__u8 saddr_v6[16];\toffset:40;\tsize:16;\tsigned:0;
-\tfield:__u8 daddr_v6[16];\toffset:56;\tsize:16;\tsigned:0;
-";
-
-    #[test]
-    fn the_classic_layout_is_recognised_and_another_is_not() {
-        assert!(layout_is_known(FORMAT));
-        assert!(!layout_is_known(
-            &FORMAT.replace("offset:30;", "offset:31;")
-        ));
-        assert!(!layout_is_known(""));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Everything here blocks, and belongs on a thread of its own; nothing here interprets what it
 //! reads: facts go to [`crate::core`]. Sources never see a view.
 
+pub mod accounts;
 pub mod bpf;
 pub mod features;
 pub mod netns;

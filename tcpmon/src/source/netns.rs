@@ -1,22 +1,45 @@
 //! The network namespaces of the machine: finds them, enters them.
 
-use std::fs::{self, File};
+mod deep;
+mod handle;
+mod mounts;
+mod naming;
+mod seek;
+
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns};
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
+use crate::core::facts::NetnsIdentity;
+use crate::core::netns::NetnsName;
 use crate::source::procfs::ProcRoot;
+
+pub use naming::Namer;
+pub use seek::Seeker;
 
 /// Where `ip netns` keeps a file per namespace. `/var/run` is a second place only where it is no
 /// link to `/run`.
 pub const NAMED: [&str; 2] = ["/run/netns", "/var/run/netns"];
 
+/// Processes of a namespace that are looked at for its name. The first that tells is enough; those
+/// before it are visitors.
+const SOME: usize = 4;
+
 /// The namespace of the calling thread, whatever `/proc` is searched.
 const CURRENT: &str = "/proc/thread-self/ns/net";
+
+/// Inode of the namespace this thread is in; `None` where `/proc` does not tell.
+#[must_use]
+pub fn own_inode() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::metadata(CURRENT).ok()?;
+    u32::try_from(file.ino()).ok()
+}
 
 /// A network namespace and a way to open it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +47,59 @@ pub struct Discovered {
     /// Inode of the nsfs file. The kernel gives it to the next namespace as soon as this one is
     /// gone.
     pub inode: u32,
-    /// A file that leads there; to the own namespace only from the thread that searched.
-    pub path: PathBuf,
+    /// What leads there.
+    pub way: Way,
     /// The name `ip netns` knows it by.
-    pub name: Option<String>,
+    pub ip_netns: Option<String>,
+    /// Some processes in it, the first found first.
+    pub pids: Vec<u32>,
+    /// What to call it, once that has been found out.
+    pub name: Option<NetnsName>,
+}
+
+/// How to open a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A file that leads there; to the own namespace only from the thread that searched.
+    Path(PathBuf),
+    /// The kernel finds it by its cookie: no file leads there.
+    Cookie(NetnsIdentity),
+}
+
+impl Way {
+    fn open(&self) -> io::Result<File> {
+        match self {
+            Self::Path(path) => File::open(path),
+            Self::Cookie(identity) => handle::open(*identity),
+        }
+    }
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Cookie(identity) => write!(f, "cookie {}", identity.cookie),
+        }
+    }
+}
+
+impl Discovered {
+    fn at(inode: u32, way: Way) -> Self {
+        Self {
+            inode,
+            way,
+            ip_netns: None,
+            pids: Vec::new(),
+            name: None,
+        }
+    }
+
     /// A process in it.
-    pub pid: Option<u32>,
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.pids.first().copied()
+    }
 }
 
 /// What a search found.
@@ -43,11 +113,11 @@ pub struct Discovery {
     pub vanished: u64,
 }
 
-/// Finds the namespaces in which a process lives or which have a name in one of `named`
-/// (normally [`NAMED`]). About 2 µs per process.
+/// Finds the namespaces in which a process lives, which have a name in one of `named` (normally
+/// [`NAMED`]), or are mounted elsewhere where the caller sees it. About 2 µs per process.
 ///
-/// Not found: a namespace held only by a descriptor, a socket, or a thread other than its
-/// process's first.
+/// Not found: a namespace held only by a descriptor, a socket, a thread other than its process's
+/// first, or a mount in another mount namespace. A [`Seeker`] finds these.
 ///
 /// # Errors
 /// When `/proc` cannot be listed, or the caller's own namespace not be told.
@@ -56,14 +126,14 @@ pub fn discover<P: AsRef<Path>>(root: &ProcRoot, named: &[P]) -> io::Result<Disc
     let own = fs::metadata(&own_path)?;
     let mut search = Search {
         device: own.dev(),
-        seen: FxHashSet::default(),
+        seen: FxHashMap::default(),
         found: Discovery::default(),
     };
-    search.add(own.dev(), own.ino(), own_path, Some(std::process::id()));
+    search.add(&own, own_path, Some(std::process::id()));
     for pid in root.pids()? {
         let path = root.of(pid, "ns/net");
         match fs::metadata(&path) {
-            Ok(file) => search.add(file.dev(), file.ino(), path, Some(pid)),
+            Ok(file) => search.add(&file, path, Some(pid)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 search.found.denied += 1;
             }
@@ -73,28 +143,38 @@ pub fn discover<P: AsRef<Path>>(root: &ProcRoot, named: &[P]) -> io::Result<Disc
     for directory in named {
         search.add_named(directory.as_ref());
     }
+    for mount in mounts::of(&root.0.join("self/mountinfo")).unwrap_or_default() {
+        if let Ok(file) = fs::metadata(&mount.path) {
+            search.add(&file, mount.path, None);
+        }
+    }
     Ok(search.found)
 }
 
 struct Search {
     /// Device of nsfs: a plain file left in `/run/netns` is on another.
     device: u64,
-    seen: FxHashSet<u32>,
+    /// Where each inode stands among those found.
+    seen: FxHashMap<u32, usize>,
     found: Discovery,
 }
 
 impl Search {
-    fn add(&mut self, device: u64, inode: u64, path: PathBuf, pid: Option<u32>) {
-        let Ok(inode) = u32::try_from(inode) else {
+    fn add(&mut self, file: &Metadata, path: PathBuf, pid: Option<u32>) {
+        let Ok(inode) = u32::try_from(file.ino()) else {
             return;
         };
-        if device == self.device && self.seen.insert(inode) {
-            self.found.namespaces.push(Discovered {
-                inode,
-                path,
-                name: None,
-                pid,
-            });
+        if file.dev() != self.device {
+            return;
+        }
+        let namespaces = &mut self.found.namespaces;
+        let at = *self.seen.entry(inode).or_insert_with(|| {
+            namespaces.push(Discovered::at(inode, Way::Path(path)));
+            namespaces.len() - 1
+        });
+        let pids = &mut namespaces[at].pids;
+        if let Some(pid) = pid.filter(|_| pids.len() < SOME) {
+            pids.push(pid);
         }
     }
 
@@ -105,7 +185,7 @@ impl Search {
             let Ok(file) = fs::metadata(&path) else {
                 continue;
             };
-            self.add(file.dev(), file.ino(), path, None);
+            self.add(&file, path, None);
             if file.dev() == self.device {
                 self.name(file.ino(), &entry.file_name().to_string_lossy());
             }
@@ -116,7 +196,7 @@ impl Search {
         let namespaces = &mut self.found.namespaces;
         let namespace = namespaces.iter_mut().find(|n| u64::from(n.inode) == inode);
         if let Some(namespace) = namespace {
-            namespace.name.get_or_insert_with(|| name.to_owned());
+            namespace.ip_netns.get_or_insert_with(|| name.to_owned());
         }
     }
 }
@@ -148,11 +228,13 @@ pub fn enter(namespace: &Discovered) -> io::Result<Entered> {
     if own.ino() == u64::from(namespace.inode) {
         return Ok(Entered::new(None));
     }
-    let target = File::open(&namespace.path)?;
+    let target = namespace.way.open()?;
     let file = target.metadata()?;
     if (file.dev(), file.ino()) != (own.dev(), u64::from(namespace.inode)) {
-        let path = namespace.path.display();
-        let message = format!("{path} is no longer network namespace {}", namespace.inode);
+        let message = format!(
+            "{} is no longer network namespace {}",
+            namespace.way, namespace.inode
+        );
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
     setns(&target, CloneFlags::CLONE_NEWNET)?;
@@ -186,135 +268,7 @@ impl Drop for Entered {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    /// Inode of another namespace file of this process: not a network namespace, but nsfs as well.
-    fn inode(kind: &str) -> u32 {
-        let file = fs::metadata(format!("/proc/self/ns/{kind}")).expect("proc");
-        u32::try_from(file.ino()).expect("nsfs inodes have 32 bits")
-    }
-
-    fn process(root: &Path, pid: &str, target: &str) {
-        let directory = root.join(pid).join("ns");
-        fs::create_dir_all(&directory).expect("a directory");
-        symlink(target, directory.join("net")).expect("a link");
-    }
-
-    #[test]
-    fn each_namespace_once_and_the_own_first() {
-        let proc = tempfile::tempdir().expect("a directory");
-        let named = tempfile::tempdir().expect("a directory");
-        process(proc.path(), "1", "/proc/self/ns/uts");
-        process(proc.path(), "2", "/proc/self/ns/uts");
-        process(proc.path(), "3", "/proc/self/ns/net");
-        process(proc.path(), "4", "/nowhere");
-        process(proc.path(), "self", "/proc/self/ns/ipc");
-        symlink("/proc/self/ns/uts", named.path().join("blue")).expect("a link");
-        symlink("/proc/self/ns/mnt", named.path().join("green")).expect("a link");
-        fs::write(named.path().join("stale"), "").expect("a file");
-
-        let root = ProcRoot(proc.path().to_path_buf());
-        let found = discover(&root, &[named.path(), Path::new("/nowhere")]).expect("found");
-
-        assert_eq!((found.denied, found.vanished), (0, 1));
-        let [own, uts, mnt] = &found.namespaces[..] else {
-            panic!("three namespaces, not {found:?}");
-        };
-        assert_eq!(
-            (own.inode, own.pid),
-            (inode("net"), Some(std::process::id()))
-        );
-        assert_eq!(
-            (uts.inode, uts.name.as_deref()),
-            (inode("uts"), Some("blue"))
-        );
-        assert!(matches!(uts.pid, Some(1 | 2)));
-        assert_eq!(
-            (mnt.inode, mnt.name.as_deref()),
-            (inode("mnt"), Some("green"))
-        );
-        assert_eq!((mnt.pid, &mnt.path), (None, &named.path().join("green")));
-    }
-
-    #[test]
-    fn the_own_namespace_is_entered_without_moving() {
-        let found = discover(&ProcRoot::default(), &NAMED).expect("found");
-        let own = found.namespaces.first().expect("at least the own");
-        assert!(!enter(own).expect("no privilege needed").moved());
-    }
-
-    #[test]
-    fn a_reused_path_is_refused() {
-        let gone = Discovered {
-            inode: 1,
-            path: "/proc/self/ns/net".into(),
-            name: None,
-            pid: None,
-        };
-        let error = enter(&gone).expect_err("another namespace");
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    }
-}
+mod tests;
 
 #[cfg(all(test, feature = "kernel-tests"))]
-mod kernel_tests {
-    use std::net::TcpListener;
-    use std::sync::mpsc;
-    use std::thread;
-
-    use nix::sched::unshare;
-    use nix::unistd::gettid;
-    use tcpmon_common::State;
-
-    use super::*;
-    use crate::core::facts::StateSet;
-    use crate::source::sockdiag::{Dumper, netns_cookie};
-
-    fn listeners() -> usize {
-        let mut count = 0;
-        Dumper::open()
-            .expect("opens")
-            .dump(StateSet::of(&[State::Listen]), false, &mut |rows| {
-                count += rows.len();
-            })
-            .expect("dumps");
-        count
-    }
-
-    #[test]
-    fn enters_another_namespace_and_returns() {
-        let (tell, told) = mpsc::channel();
-        let (stop, stopped) = mpsc::channel::<()>();
-        let other = thread::spawn(move || {
-            unshare(CloneFlags::CLONE_NEWNET).expect("root");
-            // Loopback is down in a new namespace, but one can listen on any address.
-            let _listener = TcpListener::bind("0.0.0.0:0").expect("listens");
-            let path = PathBuf::from(format!("/proc/self/task/{}/ns/net", gettid()));
-            tell.send((path, netns_cookie())).expect("the test waits");
-            let _ = stopped.recv();
-        });
-        let (path, cookie) = told.recv().expect("a namespace");
-        let named = tempfile::tempdir().expect("a directory");
-        std::os::unix::fs::symlink(path, named.path().join("red")).expect("a link");
-        let own_cookie = netns_cookie().expect("a socket");
-
-        let found = discover(&ProcRoot::default(), &[named.path()]).expect("found");
-        let red = found
-            .namespaces
-            .iter()
-            .find(|n| n.name.as_deref() == Some("red"));
-        let red = red.expect("the new namespace");
-        {
-            let entered = enter(red).expect("root");
-            assert!(entered.moved());
-            assert_eq!(netns_cookie().expect("a socket"), cookie.expect("a socket"));
-            assert_eq!(listeners(), 1);
-        }
-        assert_eq!(netns_cookie().expect("a socket"), own_cookie);
-        drop(stop);
-        other.join().expect("no panic");
-    }
-}
+mod kernel_tests;

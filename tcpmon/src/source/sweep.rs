@@ -1,6 +1,8 @@
 //! The sweeper: the one thread that enters namespaces, dumps sockets and looks into other
 //! processes. It does one job at a time and reports what it read; it decides nothing.
 
+mod facts;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -8,14 +10,20 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 
 use super::bpf::holders::Holders;
-use super::netns::{self, Discovered, NAMED};
-use super::procfs::{ProcRoot, cgroup, fd, netstat, sockstat};
+use super::netns::{self, Discovered, Discovery, NAMED, Namer, Seeker};
+use super::procfs::{self, ProcRoot, cgroup, fd, netstat, sockstat};
 use super::sockdiag::{DumpError, Dumper};
 use crate::clock;
 use crate::core::facts::{
-    DumpRow, DumpTime, MinisockCount, NamespaceFact, NetnsIdentity, StateSet,
+    CommandLine, DumpRow, DumpTime, MachineFact, MinisockCount, NamespaceFact, NetnsIdentity,
+    ProcessFact, StateSet,
 };
+use crate::core::netns::Search;
 use tcpmon_common::Holder;
+
+/// Said when a process's namespace may not be known.
+const HIDDEN: &str = "some processes do not show their network namespace (that takes CAP_SYS_PTRACE): \
+    sockets in those that stay hidden are unknown until they change";
 
 /// What the sweeper is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +32,8 @@ pub enum Job {
     Audit {
         /// Ask for `tcp_info` too: bounds of ages, at more than twice the cost.
         with_info: bool,
+        /// The namespaces the table has sockets in: those that are missing are searched for.
+        known: Vec<NetnsIdentity>,
     },
     /// Dump the TIME_WAIT and FIN_WAIT2 sockets of these namespaces, where the kernel counts others
     /// than the table.
@@ -34,11 +44,22 @@ pub enum Job {
     Cgroups,
     /// Look at the listeners and the counters of every namespace known, and of these.
     Queues(Vec<NetnsIdentity>),
+    /// Find out who these processes are and how many files they have open.
+    Processes(Vec<u32>),
+    /// The same of one process, and its command line: somebody asks.
+    Process(u32),
 }
 
 /// What the sweeper read.
 #[derive(Debug)]
 pub enum Report {
+    /// What became of the namespaces the table has sockets in.
+    Searched {
+        /// What the search found out.
+        search: Search,
+        /// Processor time it took.
+        cost_ns: u64,
+    },
     /// A sweep of sockets in these states begins.
     Began(StateSet),
     /// Rows of one namespace, up to some thousands.
@@ -74,6 +95,22 @@ pub enum Report {
     Listeners(Vec<DumpRow>),
     /// What else was read of one namespace.
     Namespace(NamespaceFact),
+    /// What is limited for the whole machine.
+    Machine(MachineFact),
+    /// Who the processes are.
+    Processes {
+        /// One for each that was asked for.
+        facts: Vec<ProcessFact>,
+        /// Processor time it took.
+        cost_ns: u64,
+    },
+    /// One process; no part of a sweep.
+    Process {
+        /// Who it is.
+        fact: ProcessFact,
+        /// `None` when it may not be read, or not in time.
+        command_line: Option<CommandLine>,
+    },
 }
 
 /// How a sweep went.
@@ -98,6 +135,10 @@ pub struct Sweeper<R> {
     root: ProcRoot,
     holders: Option<Holders>,
     namespaces: Vec<Discovered>,
+    limits: facts::Limits,
+    processes: facts::Processes,
+    namer: Namer,
+    seeker: Seeker,
     report: R,
 }
 
@@ -106,10 +147,15 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     ///
     /// `holders`: the loaded iterator; without it the descriptors are looked up in `/proc`.
     pub fn new(holders: Option<Holders>, report: R) -> Self {
+        let root = ProcRoot::default();
         Self {
-            root: ProcRoot::default(),
+            processes: facts::Processes::new(procfs::inspect::sees_kernel_pids(&root)),
+            namer: Namer::new(&root),
+            seeker: Seeker::default(),
+            root,
             holders,
             namespaces: Vec::new(),
+            limits: facts::Limits::default(),
             report,
         }
     }
@@ -117,40 +163,66 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     /// Does one job; `false` when nobody listens any more.
     pub fn run(&mut self, job: Job) -> bool {
         match job {
-            Job::Audit { with_info } => self.audit(with_info),
+            Job::Audit { with_info, known } => self.audit(with_info, &known),
             Job::Minisocks(namespaces) => self.minisocks(&namespaces),
             Job::Holders => self.find_holders(),
             Job::Cgroups => self.name_cgroups(),
             Job::Queues(namespaces) => self.look_at_queues(&namespaces),
+            Job::Processes(pids) => self.describe_processes(&pids),
+            Job::Process(pid) => self.describe_process(pid),
         }
     }
 
-    /// Looks for namespaces anew; `false` when some may have stayed hidden.
-    fn discover(&mut self) -> bool {
-        match netns::discover(&self.root, &NAMED) {
-            Ok(discovery) => {
-                self.namespaces = discovery.namespaces;
-                discovery.denied == 0
-            }
+    /// Looks for namespaces anew, for those of `known` above all; `everywhere`: also where that is
+    /// dear. `None` when that is not possible; else the search, and whether some processes'
+    /// namespaces may not be known.
+    fn discover(&mut self, known: &[NetnsIdentity], everywhere: bool) -> Option<(Search, bool)> {
+        let began_ns = clock::boottime_ns();
+        let mut discovery = match netns::discover(&self.root, &NAMED) {
+            Ok(discovery) => discovery,
             Err(error) => {
                 log::warn!("cannot look for namespaces: {error}");
-                false
+                return None;
             }
+        };
+        let holders = &mut self.holders;
+        let mut kept = || holders.as_mut()?.namespaces().ok();
+        let mut search =
+            (self.seeker).complete(&self.root, &mut discovery, known, everywhere, &mut kept);
+        search.began_ns = began_ns;
+        let Discovery {
+            mut namespaces,
+            denied,
+            ..
+        } = discovery;
+        for namespace in &mut namespaces {
+            namespace.name = self.namer.name(&self.root, namespace);
         }
+        self.namespaces = namespaces;
+        Some((search, denied > 0))
     }
 
-    fn audit(&mut self, with_info: bool) -> bool {
-        let discovered = self.discover();
+    fn audit(&mut self, with_info: bool, known: &[NetnsIdentity]) -> bool {
+        let cpu_ns = clock::thread_cpu_ns();
+        let discovered = self.discover(known, true);
+        let cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
+        let all_seen = matches!(discovered, Some((_, false)));
+        if let Some((search, _)) = discovered
+            && !(self.report)(Report::Searched { search, cost_ns })
+        {
+            return false;
+        }
         let all = self.namespaces.clone();
-        self.sweep(&all, StateSet::LIVE, with_info, discovered)
+        self.sweep(&all, StateSet::LIVE, with_info, all_seen)
     }
 
     fn minisocks(&mut self, wanted: &[MinisockCount]) -> bool {
+        let identities: Vec<NetnsIdentity> = wanted.iter().map(|count| count.netns).collect();
+        self.make_known(&identities);
         let wanted: FxHashMap<u32, &MinisockCount> = wanted
             .iter()
             .map(|count| (count.netns.inode, count))
             .collect();
-        self.make_known(wanted.keys().copied());
         let some: Vec<Discovered> = self
             .namespaces
             .iter()
@@ -164,11 +236,11 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
         self.sweep(&some, StateSet::MINISOCKS, false, false)
     }
 
-    /// Looks for namespaces anew when one of `inodes` was born since the last time.
-    fn make_known(&mut self, mut inodes: impl Iterator<Item = u32>) {
+    /// Looks for namespaces anew when one of `wanted` was born since the last time.
+    fn make_known(&mut self, wanted: &[NetnsIdentity]) {
         let known: BTreeSet<u32> = self.namespaces.iter().map(|found| found.inode).collect();
-        if inodes.any(|inode| !known.contains(&inode)) {
-            self.discover();
+        if wanted.iter().any(|netns| !known.contains(&netns.inode)) {
+            self.discover(wanted, false);
         }
     }
 
@@ -176,7 +248,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
     /// the table's, or there are minisocks with a silent edge ahead of them.
     fn differs(&self, namespace: &Discovered, count: &MinisockCount) -> bool {
         let counted = namespace
-            .pid
+            .pid()
             .and_then(|pid| sockstat::read(&self.root, pid).ok())
             .and_then(|stat| stat.minisocks);
         count.orphans > 0 || counted != Some(count.minisocks)
@@ -205,6 +277,9 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
                     problems.insert(problem);
                 }
             }
+        }
+        if states == StateSet::LIVE && !discovered {
+            problems.insert(HIDDEN.to_owned());
         }
         end.complete = discovered && end.failed == 0;
         end.problems = problems.into_iter().collect();
@@ -260,7 +335,7 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
 
     fn look_at_queues(&mut self, wanted: &[NetnsIdentity]) -> bool {
         let (started_ns, cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
-        self.make_known(wanted.iter().map(|netns| netns.inode));
+        self.make_known(wanted);
         let mut end = SweepEnd::default();
         for namespace in self.namespaces.clone() {
             // What cannot be entered is complained of by the audit.
@@ -273,25 +348,30 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
                 return false;
             }
         }
+        if !self.report_machine() {
+            return false;
+        }
         end.cost_ns = clock::thread_cpu_ns().saturating_sub(cpu_ns);
         end.duration_ns = clock::boottime_ns().saturating_sub(started_ns);
         (self.report)(Report::Ended(end))
     }
 
-    fn read_queues(&self, namespace: &Discovered) -> io::Result<(NamespaceFact, Vec<DumpRow>)> {
+    fn read_queues(&mut self, namespace: &Discovered) -> io::Result<(NamespaceFact, Vec<DumpRow>)> {
         let entered = netns::enter(namespace)?;
         let mut dumper = Dumper::open()?;
         let mut rows = Vec::new();
         dumper
             .dump_listeners(&mut |chunk| rows.extend_from_slice(chunk))
             .map_err(io::Error::other)?;
+        let identity = NetnsIdentity {
+            cookie: dumper.netns_cookie().unwrap_or(0),
+            inode: namespace.inode,
+        };
         let fact = NamespaceFact {
-            identity: NetnsIdentity {
-                cookie: dumper.netns_cookie().unwrap_or(0),
-                inode: namespace.inode,
-            },
+            identity,
             name: namespace.name.clone(),
             events: netstat::read_own(&self.root).unwrap_or_default().events(),
+            limits: (self.limits).here(&self.root, identity, clock::boottime_ns()),
         };
         drop(entered);
         Ok((fact, rows))

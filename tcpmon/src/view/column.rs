@@ -1,5 +1,6 @@
 //! The columns of a table of sockets: one place for what they are called and what they say.
 
+use crate::core::netns::NameSource;
 use crate::core::query::{OwnerSource, Role, SocketRow};
 use crate::view::format::{Charset, age, endpoint, sanitise_bounded, sanitise_for};
 
@@ -23,6 +24,7 @@ pub(crate) enum Column {
     Pid,
     Fd,
     Netns,
+    NetnsName,
     Role,
     Owner,
     Unit,
@@ -45,7 +47,7 @@ impl Column {
     ];
 
     /// Everything.
-    pub(crate) const WIDE: [Self; 15] = [
+    pub(crate) const WIDE: [Self; 16] = [
         Self::State,
         Self::Age,
         Self::Local,
@@ -54,6 +56,7 @@ impl Column {
         Self::Pid,
         Self::Fd,
         Self::Netns,
+        Self::NetnsName,
         Self::Role,
         Self::Owner,
         Self::Unit,
@@ -74,6 +77,7 @@ impl Column {
             Self::Pid => "PID",
             Self::Fd => "FD",
             Self::Netns => "NETNS",
+            Self::NetnsName => "NAMESPACE",
             Self::Role => "ROLE",
             Self::Owner => "OWNER",
             Self::Unit => "UNIT/CONTAINER",
@@ -115,6 +119,7 @@ impl Column {
             Self::Pid => number(row.pid),
             Self::Fd => number(row.fd),
             Self::Netns => number(row.netns),
+            Self::NetnsName => netns_name(row, charset),
             Self::Role => row.role.map(|role| role_name(role).to_owned()),
             Self::Owner => row.owner_source.map(|source| owner_name(source).to_owned()),
             Self::Unit => text(row.unit.as_deref()).or_else(|| container(row, charset)),
@@ -151,6 +156,28 @@ fn number<N: ToString>(value: Option<N>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
+/// The words of the JSON rows.
+pub(crate) const fn netns_name_word(source: NameSource) -> &'static str {
+    match source {
+        NameSource::Host => "host",
+        NameSource::IpNetns => "ip_netns",
+        NameSource::Pod => "pod",
+        NameSource::Container => "container",
+        NameSource::Unit => "unit",
+    }
+}
+
+/// The name of the namespace; a container's id as short as elsewhere.
+fn netns_name(row: &SocketRow, charset: Charset) -> Option<String> {
+    let name = row.netns_name.as_deref().filter(|name| !name.is_empty())?;
+    let most = match row.netns_name_source {
+        Some(NameSource::Container) => CONTAINER_DIGITS,
+        _ => LONGEST_CELL,
+    };
+    let short: String = name.chars().take(most).collect();
+    Some(sanitise_for(&short, charset))
+}
+
 fn container(row: &SocketRow, charset: Charset) -> Option<String> {
     let id = row.container.as_deref()?;
     let short: String = id.chars().take(CONTAINER_DIGITS).collect();
@@ -170,6 +197,7 @@ mod tests {
             Column::Pid,
             Column::Fd,
             Column::Netns,
+            Column::NetnsName,
             Column::Role,
             Column::Owner,
             Column::Unit,
@@ -192,9 +220,31 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_goes_by_its_name_and_a_container_by_its_short_id() {
+        let mut row = fixture::unknown();
+        row.netns_name = Some("0123456789abcdef".repeat(4));
+        row.netns_name_source = Some(NameSource::Container);
+        let cell = |row: &SocketRow| Column::NetnsName.cell(row, Charset::Unicode);
+        assert_eq!(cell(&row), "0123456789ab");
+        row.netns_name = Some("private-network.service".to_owned());
+        row.netns_name_source = Some(NameSource::Unit);
+        assert_eq!(cell(&row), "private-network.service");
+    }
+
+    #[test]
     fn words_are_those_of_the_json_rows() {
         for role in [Role::Client, Role::Server] {
             assert_eq!(serde_json::to_value(role).unwrap(), role_name(role));
+        }
+        for source in [
+            NameSource::Host,
+            NameSource::IpNetns,
+            NameSource::Pod,
+            NameSource::Container,
+            NameSource::Unit,
+        ] {
+            let word = netns_name_word(source);
+            assert_eq!(serde_json::to_value(source).unwrap(), word);
         }
         for source in [
             OwnerSource::Connect,

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::State;
 
+use crate::core::facts::{MachineFact, NamespaceLimits, PortRange};
+use crate::core::netns::NameSource;
 use crate::core::query::{
-    EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, OwnerSource, Role, SCHEMA,
-    SocketRow, Sockets, StateSummary, Summary,
+    Actor, Confidence, EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, NetnsView,
+    NextStep, OwnerSource, PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA,
+    SocketRow, Sockets, StateSummary, Summary, VerdictRow, Verdicts,
 };
+use crate::core::verdict::{Kind, Severity};
 
 /// A process name that tries everything: clear the screen, reorder, ring, break the line.
 pub(crate) const HOSTILE: &str = "\x1b[2J\u{202e}\u{9b}1m\x07\r\n";
@@ -45,6 +49,9 @@ pub(crate) fn unknown() -> SocketRow {
         half_open: None,
         drops: None,
         netns_name: None,
+        holders: None,
+        pod_uid: None,
+        netns_name_source: None,
     }
 }
 
@@ -65,6 +72,8 @@ pub(crate) fn known() -> SocketRow {
         uid: Some(1000),
         recv_queue: Some(1),
         send_queue: Some(14_480),
+        netns_name: Some("host".to_owned()),
+        netns_name_source: Some(NameSource::Host),
         age_seconds: 11_520.5,
         age_is_lower_bound: false,
         ..unknown()
@@ -214,9 +223,120 @@ pub(crate) fn namespaces() -> Namespaces {
         namespaces: vec![NamespaceRow {
             netns: Some(4_026_531_840),
             name: Some("blue".to_owned()),
+            name_source: Some(NameSource::IpNetns),
+            known_from: NetnsView::Dumps,
             sockets: 12,
             minisocks: 4,
             kernel: [("listen_drops".to_owned(), 2)].into(),
+            limits: Some(NamespaceLimits {
+                local_ports: Some(PortRange {
+                    low: 32_768,
+                    high: 60_999,
+                }),
+                reserved_ports: Some(Vec::new()),
+                tw_reuse: Some(2),
+                ..NamespaceLimits::default()
+            }),
         }],
+        machine: MachineFact {
+            max_orphans: Some(16_384),
+            orphans: Some(7),
+            ..MachineFact::default()
+        },
+    }
+}
+
+/// A process with a leak, near its limit of open files.
+pub(crate) fn processes() -> Processes {
+    Processes {
+        schema: SCHEMA,
+        sockets_without_process: 3,
+        processes: vec![ProcessRow {
+            pid: 1234,
+            process: "payments".to_owned(),
+            presence: Some("seen".to_owned()),
+            facts_age_seconds: Some(2.5),
+            age_seconds: Some(11_700.25),
+            executable: Some("/opt/payments/bin/payments".to_owned()),
+            executable_deleted: false,
+            uid: Some(1000),
+            user: Some("payments".to_owned()),
+            cgroup: Some("/system.slice/payments.service".to_owned()),
+            unit: Some("payments.service".to_owned()),
+            container: None,
+            pod_uid: None,
+            threads: Some(12),
+            fd_open: Some(1_000),
+            fd_limit: Some(1_024),
+            sockets: 905,
+            states: [("CLOSE_WAIT".to_owned(), 900), ("LISTEN".to_owned(), 5)].into(),
+            oldest_close_wait_age_seconds: Some(10_300.0),
+            oldest_close_wait_is_lower_bound: true,
+        }],
+    }
+}
+
+/// A leak of a process that calls itself something hostile, and one that is over.
+pub(crate) fn verdicts() -> Verdicts {
+    let numbers = [
+        ("lingering_sockets", 50.0),
+        ("growth_per_second", 0.2),
+        ("oldest_age_seconds", 250.5),
+    ];
+    Verdicts {
+        schema: SCHEMA,
+        judged_age_seconds: Some(0.4),
+        verdicts: vec![VerdictRow {
+            verdict: Kind::CloseWaitLeak,
+            severity: Severity::Critical,
+            what: format!(
+                "pay{HOSTILE}ments[1234] has not closed 50 connections on port 8080 whose peer hung \
+                 up, the oldest ≥4m10s ago; 12 a minute more; 974 of 1,024 files open, none left in 4m"
+            ),
+            since_seconds: 130.0,
+            pid: Some(1234),
+            process: Some(format!("pay{HOSTILE}ments")),
+            executable: Some("/usr/bin/payments".into()),
+            user: Some("www-data".into()),
+            unit: Some("payments.service".into()),
+            container: Some("0123456789abcdef".repeat(4)),
+            netns: Some(4_026_531_840),
+            netns_name: Some("blue".into()),
+            service_port: Some(8080),
+            source_address: None,
+            destination_address: None,
+            destination_port: None,
+            evidence: numbers.map(|(name, value)| (name.to_owned(), value)).into(),
+            sockets: vec![known(), unknown()],
+            fix_by: Actor::Process,
+            fix: "the handler returns without close()".into(),
+            next: vec![NextStep {
+                command: "ls -l /proc/1234/fd/17".into(),
+                why: "the oldest of them".into(),
+            }],
+            confidence: Confidence::High,
+            unknown: vec!["nothing that matters".into()],
+        }],
+        past: vec![PastVerdict {
+            verdict: Kind::PortExhaustion,
+            worst: Severity::Warning,
+            lasted_seconds: 90.0,
+            ended_age_seconds: 3700.0,
+            pid: None,
+            process: None,
+            netns: Some(4_026_531_840),
+            place: "10.0.0.5:5432".into(),
+        }],
+    }
+}
+
+/// The answer about `pid`, if it is that process.
+pub(crate) fn process(pid: u32) -> ProcessAnswer {
+    let mut processes = processes().processes.into_iter();
+    ProcessAnswer {
+        schema: SCHEMA,
+        process: processes.find(|process| process.pid == pid),
+        command_line: Some(vec!["payments".to_owned(), "--serve".to_owned()]),
+        command_line_truncated: false,
     }
 }

@@ -3,6 +3,7 @@
 pub mod api;
 mod attention;
 mod column;
+pub mod diagram;
 pub mod environment;
 pub mod export;
 pub mod format;

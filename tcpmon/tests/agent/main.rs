@@ -14,13 +14,17 @@ mod differential;
 mod http;
 mod life;
 mod model;
+mod names;
 mod owners;
+mod passing;
 mod privileges;
+mod processes;
 mod running;
 mod seeds;
 mod serving;
 mod ss;
 mod storm;
+mod vanishing;
 mod watch;
 mod world;
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tcpmon::core::query::{SocketRow, Sockets, Summary};
+use serde::de::DeserializeOwned;
+use tcpmon::core::query::{NamespaceRow, Namespaces, SocketRow, Sockets, Summary};
 use tempfile::TempDir;
 
 use crate::command::{Ran, Running, run, tcpmon};
@@ -131,10 +132,39 @@ impl Agent {
 
     /// The machine at a glance.
     pub(crate) fn summary(&self) -> Summary {
+        self.api("/v1/summary")
+    }
+
+    /// The answer of the local API at `path`.
+    #[track_caller]
+    pub(crate) fn api<T: DeserializeOwned>(&self, path: &str) -> T {
         let stream = UnixStream::connect(self.socket()).expect("it listens");
-        let page = Http::new(stream).get("/v1/summary");
+        let page = Http::new(stream).get(path);
         assert_eq!(page.status, 200, "{}", page.body);
-        serde_json::from_str(&page.body).expect("a summary")
+        serde_json::from_str(&page.body).expect("the document that was asked for")
+    }
+
+    /// The network namespaces it knows sockets in.
+    pub(crate) fn namespaces(&self) -> Vec<NamespaceRow> {
+        let stream = UnixStream::connect(self.socket()).expect("it listens");
+        let page = Http::new(stream).get("/v1/namespaces");
+        assert_eq!(page.status, 200, "{}", page.body);
+        let answer: Namespaces = serde_json::from_str(&page.body).expect("namespaces");
+        answer.namespaces
+    }
+
+    /// A number of its metrics without labels.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let page = self.http().get("/metrics").body;
+        let prefix = format!("{name} ");
+        let number = page.lines().find_map(|line| line.strip_prefix(&prefix));
+        let number = number.and_then(|number| number.parse().ok());
+        number.unwrap_or_else(|| panic!("{name} in {page}"))
+    }
+
+    /// Audits that have ended.
+    pub(crate) fn audits(&self) -> u64 {
+        self.metric("tcpmon_audits_total")
     }
 
     /// Runs a client command with this agent's socket.

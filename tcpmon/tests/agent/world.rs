@@ -1,11 +1,15 @@
 //! Where tests make their connections, and how they wait.
 
 use std::fs::File;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, setns, unshare};
 
+use crate::netlink;
 use crate::place::{in_inner_namespace, now_ns};
 use crate::puppet::Puppet;
 
@@ -51,6 +55,34 @@ impl Home {
     /// That of the calling thread.
     pub(crate) fn here() -> Self {
         Self(File::open("/proc/thread-self/ns/net").expect("proc is mounted"))
+    }
+
+    /// A new one, with loopback up, that nothing but this keeps.
+    pub(crate) fn fresh() -> Self {
+        thread::scope(|scope| {
+            let maker = scope.spawn(|| {
+                unshare(CloneFlags::CLONE_NEWNET).expect("root may make a namespace");
+                netlink::set_loopback(true);
+                Self::here()
+            });
+            maker.join().expect("no panic")
+        })
+    }
+
+    /// Its inode.
+    pub(crate) fn inode(&self) -> u32 {
+        let inode = self.0.metadata().expect("it is open").ino();
+        u32::try_from(inode).expect("nsfs inodes have 32 bits")
+    }
+
+    /// The namespace a file leads to.
+    pub(crate) fn at(file: &Path) -> Self {
+        Self(File::open(file).expect("it leads to a namespace"))
+    }
+
+    /// A path that leads there as long as this is kept.
+    pub(crate) fn way(&self) -> String {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd())
     }
 
     /// Runs `body` there, wherever the calling thread is.

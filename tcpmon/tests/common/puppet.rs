@@ -5,10 +5,13 @@ use std::fs;
 use std::io::{IoSlice, IoSliceMut, stdin};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
@@ -70,6 +73,12 @@ impl Puppet {
         };
         puppet.ask(&format!("name {name}"));
         puppet
+    }
+
+    /// Has it become another program, with its sockets and its line to the test for input.
+    pub(crate) fn exec(&mut self, program: &str) {
+        let request = format!("exec {program}");
+        send(self.line.as_fd(), &request, None).expect("the puppet lives");
     }
 
     pub(crate) const fn pid(&self) -> u32 {
@@ -239,6 +248,19 @@ fn act(held: &mut Vec<OwnedFd>, verb: &str, object: &str, passed: Option<OwnedFd
         "close" => {
             drop(held.swap_remove(find(held, object)));
             String::from("closed")
+        }
+        "limit" => {
+            let files = object.parse().expect("a number");
+            let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("it has a limit");
+            setrlimit(Resource::RLIMIT_NOFILE, files, most).expect("a lower limit");
+            String::from("limited")
+        }
+        "exec" => {
+            for socket in held.iter() {
+                fcntl(socket, FcntlArg::F_SETFD(FdFlag::empty())).expect("a descriptor");
+            }
+            let failed = Command::new(object).exec();
+            panic!("{object}: {failed}");
         }
         "close-in-thread" => {
             let socket = held.swap_remove(find(held, object));

@@ -11,6 +11,8 @@ mod families;
 mod flood;
 mod harness;
 mod lifecycle;
+mod lossy;
+mod namespaces;
 #[path = "../common/net.rs"]
 mod net;
 #[path = "../common/netlink.rs"]
@@ -26,6 +28,7 @@ mod peer_timeouts;
 mod peer_waiting;
 #[path = "../common/place.rs"]
 mod place;
+mod processes;
 #[path = "../common/puppet.rs"]
 mod puppet;
 mod reconnecting;

@@ -13,6 +13,10 @@ const REASON_LINES: usize = 6;
 const UNFINISHED: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 /// Places beside the repository: nothing in it may depend on where it was written.
 const ELSEWHERE: [&str; 2] = [concat!("/wo", "rk/"), concat!("../sha", "red")];
+/// Where inputs for decoders are kept. They may have any words, and need not be text.
+const CORPUS: &str = "fuzz/corpus";
+/// Where people's own files are: an input is to come from a machine without telling whose.
+const HOMES: [&str; 2] = [concat!("/ho", "me/"), concat!("/ro", "ot/")];
 
 /// Paths that may not appear in one part of the tree.
 struct Ban {
@@ -109,8 +113,12 @@ impl fmt::Display for Finding {
 
 /// What is wrong with the file at `path`, a path relative to the repository, in order of lines.
 pub(super) fn findings(path: &str, text: &str) -> Vec<Finding> {
-    let mut found = unfinished_words(text);
-    found.extend(elsewhere(text));
+    let mut found = elsewhere(text);
+    if is_corpus(path) {
+        found.extend(homes(text));
+    } else {
+        found.extend(unfinished_words(text));
+    }
     if path.ends_with(".rs") {
         found.extend(sizes(text));
         found.extend(unfinished_macros(text));
@@ -127,6 +135,11 @@ pub(super) fn findings(path: &str, text: &str) -> Vec<Finding> {
         sentence,
     };
     found.into_iter().map(finding).collect()
+}
+
+/// Whether the file at `path` is an input for a decoder, which has rules even where it is no text.
+pub(super) fn is_corpus(path: &str) -> bool {
+    within(path, CORPUS)
 }
 
 /// Whether `path` is the module `part` or below it.
@@ -172,6 +185,18 @@ fn elsewhere(text: &str) -> Found {
         .map(|(line, _)| {
             let sentence = "a path outside the repository: nothing here may depend on it";
             (line, sentence.into())
+        })
+        .collect()
+}
+
+fn homes(text: &str) -> Found {
+    numbered(text)
+        .filter(|(_, text)| HOMES.iter().any(|place| text.contains(place)))
+        .map(|(line, _)| {
+            (
+                line,
+                "a path of somebody's machine: put another there".into(),
+            )
         })
         .collect()
 }

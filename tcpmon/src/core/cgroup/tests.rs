@@ -237,6 +237,87 @@ fn podman() {
     ]);
 }
 
+/// Rootless containers live below the user's own systemd; what a runtime puts inside a container's
+/// group is still in the container.
+#[test]
+fn users_and_what_is_inside_of_containers() {
+    let podman = Some((Some("podman"), "{A}"));
+    check(&[
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope/container",
+            Some("libpod-{A}.scope"),
+            podman,
+            None,
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/app-web-4711.scope",
+            Some("app-web-4711.scope"),
+            None,
+            None,
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service/libpod-payload-{A}",
+            Some("web.service"),
+            podman,
+            None,
+        ),
+        (
+            "/system.slice/docker-{A}.scope/init.scope",
+            Some("init.scope"),
+            Some((Some("docker"), "{A}")),
+            None,
+        ),
+        (
+            "/system.slice/nerdctl-{A}.scope",
+            Some("nerdctl-{A}.scope"),
+            Some((Some("containerd"), "{A}")),
+            None,
+        ),
+        // containerd without a prefix: the parent is its namespace.
+        ("/default/{A}", None, Some((None, "{A}")), None),
+    ]);
+}
+
+/// A cluster in containers of Docker (kind), and Docker in Docker, on versions 1 and 2.
+#[test]
+fn clusters_in_containers() {
+    let inner = |runtime| Some((runtime, "{B}"));
+    check(&[
+        (
+            "/docker/{A}/kubelet/kubepods/besteffort/pod{POD}/{B}",
+            None,
+            inner(None),
+            Some("{POD}"),
+        ),
+        (
+            "/docker/{A}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/\
+             kubelet-kubepods-burstable-pod{P_D}.slice/cri-containerd-{B}.scope",
+            Some("cri-containerd-{B}.scope"),
+            inner(Some("containerd")),
+            Some("{POD}"),
+        ),
+        (
+            "/system.slice/docker-{A}.scope/docker/{B}",
+            Some("docker-{A}.scope"),
+            inner(Some("docker")),
+            None,
+        ),
+        (
+            "/kubepods.slice/kubepods-pod{P_D}.slice/cri-containerd-{A}.scope/docker/{B}",
+            Some("cri-containerd-{A}.scope"),
+            inner(Some("docker")),
+            Some("{POD}"),
+        ),
+        (
+            "/kubepods.slice/kubepods-burstable.slice/\
+             kubepods-burstable-pod0123456789abcdef0123456789abcdef.slice/crio-{B}.scope",
+            Some("crio-{B}.scope"),
+            inner(Some("cri-o")),
+            Some("0123456789abcdef0123456789abcdef"),
+        ),
+    ]);
+}
+
 #[test]
 fn lxc_and_ecs() {
     let web = Some((Some("lxc"), "web"));
@@ -350,4 +431,16 @@ proptest::proptest! {
             proptest::prop_assert!(is_name(&text), "{text}");
         }
     }
+}
+
+#[test]
+fn every_hierarchy_of_version_1_may_tell() {
+    let id = "0123456789abcdef".repeat(4);
+    let text = format!(
+        "9:name=systemd:/system.slice/docker.service\n4:memory:/docker/{id}\n2:cpu,cpuacct:/\n0::/\nodd"
+    );
+    let identity = Identity::from_proc(&text);
+    assert_eq!(identity.unit.as_deref(), Some("docker.service"));
+    assert_eq!(identity.container.map(|container| container.id), Some(id));
+    assert_eq!(Identity::from_proc(""), Identity::default());
 }

@@ -31,6 +31,8 @@
 //!   filter with nothing in it matches everything.
 
 mod ast;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod check;
 mod endpoint;
 mod error;
 mod eval;

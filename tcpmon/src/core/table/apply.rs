@@ -28,14 +28,15 @@ pub struct Change {
 }
 
 impl Table {
-    /// Applies one record. `None` when it is of no known state.
+    /// Applies one record. `None` when it is of no known state, or of no socket: 0 is the address of
+    /// those the stream cannot speak of.
     pub fn apply(&mut self, record: &Record) -> Option<Change> {
         self.totals.applied += 1;
         let states = (
             State::from_kernel(i64::from(record.old_state)),
             State::from_kernel(i64::from(record.new_state)),
         );
-        let (Some(old), Some(new)) = states else {
+        let (Some(old), Some(new), true) = (states.0, states.1, record.sock != 0) else {
             self.totals.odd_records += 1;
             return None;
         };
@@ -236,12 +237,13 @@ impl Table {
         if only_half_closed && self.slots.get(id).owner.is_some() {
             return;
         }
-        let process = self.processes.hold(process);
+        let process = self.processes.hold(process, record.time_ns);
         self.set_owner(
             id,
             Owner {
                 process,
                 source,
+                holders: 0,
                 fd: None,
             },
         );
@@ -267,6 +269,7 @@ impl Table {
                 Owner {
                     process,
                     source: OwnerSource::Listener,
+                    holders: 0,
                     fd: None,
                 },
             );
@@ -315,7 +318,7 @@ impl Table {
         match ending {
             Ending::TimeWait => {
                 self.count_out(id);
-                self.make_minisock(id, record.time_ns + TIME_WAIT_NS);
+                self.make_minisock(id, record.time_ns.saturating_add(TIME_WAIT_NS));
                 self.totals.count_silent(old, State::TimeWait);
                 self.enter(id, State::TimeWait, record.time_ns, duration_ns);
                 self.count_in(id);
@@ -323,7 +326,7 @@ impl Table {
             // Still in FIN_WAIT2 for the peer and for `ss`: its age goes on.
             Ending::OrphanFinWait2 => {
                 self.count_out(id);
-                self.make_minisock(id, record.time_ns + self.fin_timeout_ns);
+                self.make_minisock(id, record.time_ns.saturating_add(self.fin_timeout_ns));
                 self.count_in(id);
             }
             _ => {
@@ -350,6 +353,7 @@ impl Table {
         socket.expires_ns = expires_ns;
         if let Some(owner) = &mut socket.owner {
             owner.fd = None;
+            owner.holders = 0;
         }
         let cookie = socket.cookie;
         if let Some(audit) = &mut self.audit {

@@ -188,7 +188,7 @@ impl Table {
         if row.kind == Kind::Minisock {
             let socket = self.slots.get_mut(id);
             socket.expires_ns = time.read_ns + u64::from(row.expires_ms) * 1_000_000;
-            if !is_lower_bound && entered_ns > socket.entered_ns + RENEWED_NS {
+            if !is_lower_bound && entered_ns > socket.entered_ns.saturating_add(RENEWED_NS) {
                 self.slots.enter(id, State::TimeWait, entered_ns);
                 self.shift(id);
             }
@@ -283,7 +283,7 @@ impl Table {
     }
 
     /// The kernel no longer has it. For minisocks and requests that is how they end.
-    fn end_unseen(&mut self, id: SlotId, now_ns: u64) {
+    pub(super) fn end_unseen(&mut self, id: SlotId, now_ns: u64) {
         let socket = self.slots.get(id);
         match socket.kind {
             Kind::Full => self.totals.count_drift(Drift::Vanished),

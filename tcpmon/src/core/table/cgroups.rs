@@ -11,6 +11,15 @@ pub(super) struct Cgroup {
     pub(super) identity: cgroup::Identity,
 }
 
+impl Cgroup {
+    pub(super) fn new(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            identity: cgroup::Identity::from_path(path),
+        }
+    }
+}
+
 /// Control groups by id, and the ids nobody has a name for yet.
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
@@ -43,10 +52,7 @@ impl Cgroups {
             self.known.clear();
         }
         for id in self.wanted.drain() {
-            let named = paths.get(&id).map(|path| Cgroup {
-                path: path.clone(),
-                identity: cgroup::Identity::from_path(path),
-            });
+            let named = paths.get(&id).map(|path| Cgroup::new(path));
             self.known.insert(id, named);
         }
     }

@@ -33,7 +33,7 @@ impl Table {
                 return;
             };
             let socket = self.slots.get(id);
-            let is_due = socket.expires_ns + SLACK_NS <= now_ns;
+            let is_due = socket.expires_ns.saturating_add(SLACK_NS) <= now_ns;
             if socket.kind == Kind::Minisock {
                 if !is_due {
                     return;

@@ -237,6 +237,17 @@ impl Groups {
         most: u32,
     ) -> u32 {
         let list = &mut self.all[id.0 as usize].lists[bucket.index()];
+        // Somebody may have raised the age from which on they are.
+        while let Some(ripe) = some(list.newest_ripe) {
+            let socket = slots.get_mut(ripe);
+            if socket.entered_ns <= before_ns {
+                break;
+            }
+            socket.place.ripe = false;
+            list.newest_ripe = socket.place.previous;
+            list.ripe -= 1;
+            list.ripened -= 1;
+        }
         let mut at = match some(list.newest_ripe) {
             Some(ripe) => slots.get(ripe).place.next,
             None => list.oldest,
@@ -293,9 +304,9 @@ impl Groups {
 fn put(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
     let socket = slots.get(id);
     let bucket = Bucket::of(socket);
-    let entered_ns = socket.entered_ns;
+    let group = socket.place.group;
     let list = &mut lists[bucket.index()];
-    let before = place_before(slots, list, entered_ns);
+    let before = place_before(slots, list, group, id, bucket);
     let after = match some(before) {
         Some(before) => slots.get(before).place.next,
         None => list.oldest,
@@ -344,20 +355,33 @@ fn take(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
     }
 }
 
-/// The socket after which one entered at `entered_ns` belongs: almost always the newest.
+/// The socket after which `id` belongs in the list of its bucket.
+///
+/// Records come almost in order, and it is the newest. What a dump brings may be old: then two
+/// searches run side by side, one down the list, which is short in a small group, and one down the
+/// list of the state, where a large group has a member soon.
 #[inline]
-fn place_before(slots: &Slots, list: &List, entered_ns: u64) -> SlotId {
+fn place_before(slots: &Slots, list: &List, group: GroupId, id: SlotId, bucket: Bucket) -> SlotId {
+    let entered_ns = slots.get(id).entered_ns;
     if some(list.oldest).is_none_or(|oldest| slots.get(oldest).entered_ns > entered_ns) {
         return SlotId::NONE;
     }
-    let mut at = list.newest;
-    while let Some(id) = some(at) {
-        if slots.get(id).entered_ns <= entered_ns {
-            break;
+    let mut here = list.newest;
+    let mut there = slots.older(id);
+    while let Some(at) = some(here) {
+        if slots.get(at).entered_ns <= entered_ns {
+            return at;
         }
-        at = slots.get(id).place.previous;
+        here = slots.get(at).place.previous;
+        if let Some(other) = there {
+            let place = &slots.get(other).place;
+            if place.group == group && place.bucket == bucket {
+                return other;
+            }
+            there = slots.older(other);
+        }
     }
-    at
+    SlotId::NONE
 }
 
 #[inline]

@@ -14,6 +14,7 @@ mod groups;
 mod listeners;
 mod namespaces;
 mod owners;
+mod process_rows;
 mod processes;
 mod queues;
 mod rows;
@@ -21,6 +22,7 @@ mod slots;
 mod socket;
 mod surroundings;
 mod totals;
+mod vanished;
 
 #[cfg(test)]
 mod tests;
@@ -45,10 +47,9 @@ pub use processes::{Process, ProcessId};
 use slots::Slots;
 pub use socket::{Details, Owner, Sighting, SlotId, Socket};
 pub use surroundings::Listening;
-use surroundings::Surroundings;
 pub use totals::{Drift, Totals};
 
-use crate::core::facts::{Kind, MinisockCount, NetnsIdentity};
+use crate::core::facts::{Kind, MachineFact, MinisockCount, NetnsIdentity};
 
 /// How long a TIME_WAIT entry lives: `TCP_TIMEWAIT_LEN` of `include/net/tcp.h`.
 pub const TIME_WAIT_NS: u64 = 60_000_000_000;
@@ -65,9 +66,9 @@ pub struct Table {
     processes: Processes,
     cgroups: Cgroups,
     endings: Endings,
+    machine: MachineFact,
     groups: Groups,
     endpoints: Endpoints,
-    surroundings: Surroundings,
     /// Connections whose peer does not answer, and since when at the latest.
     unanswered: FxHashMap<SlotId, u64>,
     audit: Option<Audit>,
@@ -79,6 +80,8 @@ pub struct Table {
     seeded: bool,
     /// Sockets whose holder is not confirmed; what the next scan is for.
     unconfirmed: bool,
+    /// When the last scan of file descriptors began; 0 before the first.
+    holders_scanned_ns: u64,
     /// How long a FIN_WAIT2 minisock lives.
     fin_timeout_ns: u64,
     totals: Totals,
@@ -103,15 +106,16 @@ impl Table {
             processes: Processes::default(),
             cgroups: Cgroups::default(),
             endings: Endings::default(),
+            machine: MachineFact::default(),
             groups: Groups::default(),
             endpoints: Endpoints::default(),
-            surroundings: Surroundings::default(),
             unanswered: FxHashMap::default(),
             last_audit: (0, 0),
             audit: None,
             audits: 0,
             seeded: false,
             unconfirmed: false,
+            holders_scanned_ns: 0,
             fin_timeout_ns: TIME_WAIT_NS,
             totals: Totals::default(),
         }

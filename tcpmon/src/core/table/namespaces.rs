@@ -1,8 +1,11 @@
 //! The network namespaces sockets live in.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::core::facts::{KernelEvents, NamespaceFact, NetnsIdentity};
+use crate::core::facts::{KernelEvents, NamespaceFact, NamespaceLimits, NetnsIdentity};
+use crate::core::netns::NetnsName;
 
 /// Index of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +14,15 @@ pub struct NetnsId(u32);
 impl NetnsId {
     /// The stream did not say: the classic tracepoint has no namespace.
     pub const UNKNOWN: Self = Self(0);
+}
+
+/// A namespace that is not found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missed {
+    /// Searches in a row; 0 for one that is there, as far as is known.
+    pub(super) times: u32,
+    /// When the first of them began.
+    pub(super) since_ns: u64,
 }
 
 /// What the table knows of a namespace.
@@ -25,10 +37,14 @@ pub(super) struct Namespace {
     pub(super) minisocks: u64,
     /// Those of them in FIN_WAIT2: a silent edge is ahead of them.
     pub(super) orphans: u64,
-    /// Its name among `ip netns list`.
-    pub(super) name: Option<String>,
+    /// Its name, where it has one.
+    pub(super) name: Option<NetnsName>,
     /// The kernel's counters when they were last read.
     pub(super) events: Option<KernelEvents>,
+    /// Its settings when they were last read.
+    pub(super) limits: Option<Arc<NamespaceLimits>>,
+    /// How often in a row it was not found where everything was looked at, and since when.
+    pub(super) missed: Missed,
     /// Minisocks by the kernel's count at the last record that told.
     pub(super) kernel_minisocks: Option<u64>,
 }
@@ -95,6 +111,13 @@ impl Namespaces {
         &mut self.all[id.0 as usize]
     }
 
+    /// Namespaces with sockets, to be changed.
+    pub(super) fn occupied_mut(&mut self) -> impl Iterator<Item = (NetnsId, &mut Namespace)> {
+        let all = self.all.iter_mut().enumerate();
+        all.filter(|(_, namespace)| namespace.sockets > 0)
+            .map(|(index, namespace)| (NetnsId(u32::try_from(index).unwrap_or(0)), namespace))
+    }
+
     /// Namespaces with sockets.
     pub(super) fn occupied(&self) -> impl Iterator<Item = &Namespace> {
         self.all.iter().filter(|namespace| namespace.sockets > 0)
@@ -106,6 +129,7 @@ impl Namespaces {
         let id = self.intern(fact.identity);
         let namespace = self.get_mut(id);
         namespace.name = fact.name;
+        namespace.limits = fact.limits.or(namespace.limits.take());
         let before = namespace.events.replace(fact.events);
         let mut grown = KernelEvents::default();
         for (index, now) in fact.events.into_iter().enumerate() {

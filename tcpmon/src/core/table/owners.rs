@@ -1,6 +1,6 @@
 //! Who holds which socket, confirmed by the file descriptor tables.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tcpmon_common::Holder;
 use tcpmon_common::State;
 
@@ -18,9 +18,12 @@ impl Table {
     }
 
     /// Takes over a whole scan that began at `started_ns`. Sockets that changed hands since are
-    /// confirmed by the next one. Of several holders the first in the scan is named.
+    /// confirmed by the next one. Of several holders the first in the scan is named, and all are
+    /// counted.
     pub fn set_holders(&mut self, started_ns: u64, holders: &[Holder]) {
+        self.holders_scanned_ns = started_ns;
         let (by_cookie, by_inode) = self.unbound();
+        let mut shared: FxHashMap<SlotId, FxHashSet<u32>> = FxHashMap::default();
         for holder in holders {
             let id = self
                 .by_sock
@@ -28,10 +31,14 @@ impl Table {
                 .or_else(|| by_cookie.get(&holder.cookie))
                 .or_else(|| by_inode.get(&holder.inode))
                 .copied();
-            if let Some(id) = id {
-                self.confirm(id, holder, started_ns);
+            if let Some(id) = id
+                && !self.confirm(id, holder, started_ns)
+                && let Some(other) = self.other_holder(id, holder, started_ns)
+            {
+                shared.entry(id).or_default().insert(other);
             }
         }
+        self.count_holders(&shared);
         self.inherit_owners();
         self.unconfirmed = self
             .slots
@@ -75,10 +82,30 @@ impl Table {
         (by_cookie, by_inode)
     }
 
-    fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) {
+    /// The process of a holder that is not the first of its socket in the scan; `None` when it is the
+    /// same process once more, or another socket at the same address.
+    fn other_holder(&self, id: SlotId, holder: &Holder, started_ns: u64) -> Option<u32> {
+        let socket = self.slots.get(id);
+        let first = socket.owner.filter(|owner| {
+            owner.source == OwnerSource::FdTable && socket.seen_holder_ns == started_ns
+        })?;
+        let is_it = socket.cookie == holder.cookie || socket.cookie == 0 || holder.cookie == 0;
+        (is_it && self.processes.get(first.process).pid != holder.pid).then_some(holder.pid)
+    }
+
+    fn count_holders(&mut self, shared: &FxHashMap<SlotId, FxHashSet<u32>>) {
+        for (id, others) in shared {
+            if let Some(owner) = &mut self.slots.get_mut(*id).owner {
+                owner.holders = u16::try_from(others.len() + 1).unwrap_or(u16::MAX);
+            }
+        }
+    }
+
+    /// Whether the holder is the first of the socket in this scan, and named from now on.
+    fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) -> bool {
         let socket = self.slots.get_mut(id);
         if holder.cookie != 0 && socket.cookie != 0 && holder.cookie != socket.cookie {
-            return;
+            return false;
         }
         let process = Process {
             pid: holder.pid,
@@ -94,23 +121,25 @@ impl Table {
             .is_some_and(|owner| owner.source == OwnerSource::Close)
             && socket.touched_ns >= started_ns;
         if confirmed || closed_since {
-            return;
+            return false;
         }
         socket.seen_holder_ns = started_ns;
         socket.accepted = Some(true);
         if holder.inode != 0 {
             socket.inode = holder.inode;
         }
-        let process = self.processes.hold(process);
+        let process = self.processes.hold(process, u64::MAX);
         self.set_owner(
             id,
             Owner {
                 process,
                 source: OwnerSource::FdTable,
+                holders: 1,
                 fd: Some(holder.fd),
             },
         );
         self.regroup(id);
+        true
     }
 
     /// Whether there are control groups without a name.

@@ -7,7 +7,7 @@ use super::Table;
 use super::namespaces::{Namespace, NetnsId};
 use super::socket::{Details, SlotId};
 use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact};
-use crate::core::query::NamespaceRow;
+use crate::core::query::{NamespaceRow, NetnsView};
 
 impl Table {
     /// Takes over a dump of listeners: how long their accept queues are, and what they dropped. A
@@ -68,9 +68,16 @@ fn namespace_row(namespace: &Namespace) -> NamespaceRow {
         .filter_map(|(event, count)| Some((event.name().to_owned(), count?)));
     NamespaceRow {
         netns: (namespace.identity.inode != 0).then_some(namespace.identity.inode),
-        name: namespace.name.clone(),
+        name: namespace.name.as_ref().map(|name| name.text.clone()),
+        name_source: namespace.name.as_ref().map(|name| name.source),
+        known_from: if namespace.seeded && namespace.missed.times == 0 {
+            NetnsView::Dumps
+        } else {
+            NetnsView::Stream
+        },
         sockets: namespace.sockets,
         minisocks: namespace.minisocks,
         kernel: told.collect(),
+        limits: namespace.limits.as_deref().cloned(),
     }
 }

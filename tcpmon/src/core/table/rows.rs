@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use tcpmon_common::State;
 
+use super::cgroups::Cgroup;
 use super::socket::{SlotId, Socket};
 use super::{Process, Table};
 use crate::core::facts::Kind;
@@ -63,12 +64,12 @@ impl Subject for Candidate<'_> {
     }
 
     fn unit(&self) -> Option<&str> {
-        let cgroup = self.table.cgroups.get(self.socket.cgroup)?;
+        let cgroup = self.table.cgroup_of(self.socket)?;
         cgroup.identity.unit.as_deref()
     }
 
     fn container(&self) -> Option<&str> {
-        let cgroup = self.table.cgroups.get(self.socket.cgroup)?;
+        let cgroup = self.table.cgroup_of(self.socket)?;
         Some(cgroup.identity.container.as_ref()?.id.as_str())
     }
 
@@ -150,10 +151,11 @@ impl Table {
         let socket = self.slots.get(id);
         let owner = socket.owner;
         let process: Option<&Process> = owner.map(|owner| self.processes.get(owner.process));
-        let cgroup = self.cgroups.get(socket.cgroup);
+        let cgroup = self.cgroup_of(socket);
         let identity = cgroup.map(|cgroup| &cgroup.identity);
         let details = socket.details;
         let queue = self.listeners.queue(id);
+        let netns_name = self.namespaces.get(socket.netns).name.as_ref();
         SocketRow {
             cookie: nonzero(socket.cookie),
             netns: self.netns_inode(socket),
@@ -186,8 +188,26 @@ impl Table {
             accept_queue_longest: queue.map(|queue| queue.longest),
             half_open: (socket.state == State::Listen).then(|| self.half_open(id)),
             drops: queue.and_then(|queue| queue.drops),
-            netns_name: self.namespaces.get(socket.netns).name.clone(),
+            holders: owner.and_then(|owner| (owner.holders > 1).then_some(owner.holders.into())),
+            pod_uid: identity.and_then(|identity| identity.pod.clone()),
+            netns_name: netns_name.map(|name| name.text.clone()),
+            netns_name_source: netns_name.map(|name| name.source),
         }
+    }
+
+    /// The control group of the socket, of version 2, is that of who made it. Where version 2 is not
+    /// in use, or shows no more than the daemon of a container, that of its process says more.
+    fn cgroup_of(&self, socket: &Socket) -> Option<&Cgroup> {
+        let own = self.cgroups.get(socket.cgroup);
+        let process = socket
+            .owner
+            .and_then(|owner| self.processes.cgroup(owner.process));
+        let in_container = |cgroup: &&Cgroup| cgroup.identity.container.is_some();
+        own.filter(in_container)
+            .or_else(|| process.filter(in_container))
+            .or_else(|| own.filter(|cgroup| cgroup.path != "/"))
+            .or(process)
+            .or(own)
     }
 
     fn netns_inode(&self, socket: &Socket) -> Option<u32> {
@@ -247,6 +267,6 @@ const fn nonzero(number: u64) -> Option<u64> {
 }
 
 /// Nanoseconds as seconds.
-fn seconds(nanoseconds: u64) -> f64 {
+pub(super) fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }

@@ -42,6 +42,9 @@ pub struct Owner {
     pub process: ProcessId,
     /// How it is known.
     pub source: OwnerSource,
+    /// Processes that had the socket in their tables at the last scan: after fork, or when a
+    /// descriptor was passed on (`SCM_RIGHTS`), more than one. 0 before a scan.
+    pub holders: u16,
     /// File descriptor number in that process.
     pub fd: Option<u32>,
 }
@@ -120,6 +123,9 @@ pub struct Socket {
     /// Its group, and its neighbours there.
     pub(super) place: Place,
 }
+
+// Half a million of them are a table of a hundred megabytes.
+const _: () = assert!(size_of::<Socket>() <= 208);
 
 impl Socket {
     /// A full socket of which only the state is known.

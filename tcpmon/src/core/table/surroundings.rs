@@ -1,8 +1,5 @@
 //! What is known around the sockets: processes, limits, queues.
 
-use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
 use super::endpoints::EndpointId;
@@ -14,17 +11,10 @@ use super::{Group, Table};
 use crate::core::facts::{
     DumpRow, KernelEvents, MachineFact, NamespaceLimits, NetnsIdentity, ProcessFact, Timer,
 };
+use crate::core::netns::NetnsName;
 
 /// From so many retransmissions or probes on the peer may be gone. Fewer are an ordinary loss.
 const UNANSWERED: u8 = 3;
-
-/// Facts about processes, namespaces and the machine.
-#[derive(Debug, Default)]
-pub(super) struct Surroundings {
-    processes: FxHashMap<u32, ProcessFact>,
-    limits: FxHashMap<NetnsIdentity, Arc<NamespaceLimits>>,
-    machine: MachineFact,
-}
 
 /// A listening socket with its queue.
 #[derive(Clone, Copy, Debug)]
@@ -44,41 +34,27 @@ pub struct Listening {
 }
 
 impl Table {
-    /// What `/proc` told of a process.
+    /// What `/proc` told of a process; `None` also when it has ended.
     #[must_use]
     pub fn process_fact(&self, process: &Process) -> Option<&ProcessFact> {
-        self.surroundings.processes.get(&process.pid)
+        self.processes.fact(self.processes.find(process)?)
     }
 
-    /// The settings of a namespace.
+    /// The settings of a namespace with sockets; `None` before they were read.
     #[must_use]
     pub fn limits(&self, netns: NetnsId) -> Option<&NamespaceLimits> {
-        let identity = self.namespaces.get(netns).identity;
-        self.surroundings
-            .limits
-            .get(&identity)
-            .map(|limits| &**limits)
+        self.namespaces.get(netns).limits.as_deref()
     }
 
-    /// What the machine has one of.
+    /// What the machine has one of, as it was read last.
     #[must_use]
     pub const fn machine(&self) -> &MachineFact {
-        &self.surroundings.machine
+        &self.machine
     }
 
-    /// Takes over what `/proc` told of a process.
-    pub fn describe_process(&mut self, fact: ProcessFact) {
-        self.surroundings.processes.insert(fact.pid, fact);
-    }
-
-    /// Takes over the settings of a namespace.
-    pub fn describe_limits(&mut self, netns: NetnsIdentity, limits: Arc<NamespaceLimits>) {
-        self.surroundings.limits.insert(netns, limits);
-    }
-
-    /// Takes over the limits of the machine.
+    /// Takes over what was read of the machine.
     pub fn describe_machine(&mut self, machine: MachineFact) {
-        self.surroundings.machine = machine;
+        self.machine = machine;
     }
 
     /// Which namespace that is.
@@ -87,14 +63,14 @@ impl Table {
         self.namespaces.get(netns).identity
     }
 
-    /// What people call the namespace.
+    /// What people call the namespace, and what kind of name that is.
     #[must_use]
-    pub fn netns_name(&self, netns: NetnsIdentity) -> Option<&str> {
+    pub fn netns_name(&self, netns: NetnsIdentity) -> Option<&NetnsName> {
         let mut known = self.namespaces.occupied();
         known
             .find(|namespace| namespace.identity == netns)?
             .name
-            .as_deref()
+            .as_ref()
     }
 
     /// Namespaces with sockets: which, how many minisocks, and the kernel's counters.
@@ -106,7 +82,9 @@ impl Table {
     /// The settings of a namespace by its identity.
     #[must_use]
     pub fn limits_of(&self, netns: NetnsIdentity) -> Option<&NamespaceLimits> {
-        self.surroundings.limits.get(&netns).map(|limits| &**limits)
+        let mut known = self.namespaces.occupied();
+        let namespace = known.find(|namespace| namespace.identity == netns)?;
+        namespace.limits.as_deref()
     }
 
     /// Every listening socket.

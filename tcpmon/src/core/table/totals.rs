@@ -42,7 +42,7 @@ impl Drift {
 pub struct Totals {
     /// Records applied.
     pub applied: u64,
-    /// Records with a state number no TCP has.
+    /// Records with a state number no TCP has, or of no socket.
     pub odd_records: u64,
     /// Records of an edge in no diagram.
     pub unknown_edges: u64,

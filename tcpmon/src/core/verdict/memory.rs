@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::thresholds::SECOND_NS;
+use super::thresholds::{REMEMBERED_NS, SECOND_NS};
 use super::trend::Trend;
 
 /// Events of a counter that only grows, of late.
@@ -11,9 +11,6 @@ pub(super) struct Counter {
     last: Option<u64>,
     gains: VecDeque<(u64, u64)>,
 }
-
-/// Gains are kept for so long.
-const KEPT_NS: u64 = 120 * SECOND_NS;
 
 impl Counter {
     /// Takes over a reading. What was counted before the first is old.
@@ -27,7 +24,7 @@ impl Counter {
             self.gains.push_back((now_ns, gained));
         }
         while let Some((time_ns, _)) = self.gains.front()
-            && time_ns.saturating_add(KEPT_NS) < now_ns
+            && time_ns.saturating_add(REMEMBERED_NS) < now_ns
         {
             self.gains.pop_front();
         }

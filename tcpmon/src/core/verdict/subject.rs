@@ -1,6 +1,7 @@
 //! What a verdict is about.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Kind;
 use crate::core::facts::NetnsIdentity;
@@ -51,6 +52,17 @@ impl Place {
         match self {
             Self::Service { port, .. } | Self::Destination { port, .. } => Some(*port),
             Self::Namespace(_) | Self::Machine => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service { port, .. } => write!(f, "port {port}"),
+            Self::Destination { address, port, .. } => SocketAddr::new(*address, *port).fmt(f),
+            Self::Namespace(_) => f.write_str("this namespace"),
+            Self::Machine => f.write_str("this machine"),
         }
     }
 }

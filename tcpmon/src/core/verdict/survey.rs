@@ -39,7 +39,8 @@ pub(super) fn ripen(table: &mut Table, policy: &Policy, now_ns: u64) {
         let mut want = |bucket: Bucket, age_ns: u64| {
             let before_ns = now_ns.saturating_sub(age_ns);
             let oldest = group.oldest(bucket);
-            if oldest.is_some_and(|oldest| oldest.entered_ns <= before_ns) {
+            let has_ripe = group.ripe(bucket) > 0;
+            if has_ripe || oldest.is_some_and(|oldest| oldest.entered_ns <= before_ns) {
                 due.push((group.id(), bucket, before_ns));
             }
         };
@@ -75,6 +76,12 @@ impl Survey {
         let mut survey = Self::default();
         for group in table.groups() {
             survey.add(table, &group);
+        }
+        for waiting in survey.waiting.values_mut() {
+            waiting
+                .oldest
+                .sort_by_key(|id| table.socket(*id).entered_ns);
+            waiting.oldest.truncate(SHOWN);
         }
         survey
     }

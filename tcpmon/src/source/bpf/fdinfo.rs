@@ -31,7 +31,7 @@ impl ProgramStats {
         Ok(Self::parse(&text))
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let mut stats = Self::default();
         for line in text.lines() {
             let Some((key, value)) = line.split_once(':') else {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use aya::programs::Iter;
+use rustc_hash::FxHashSet;
 use tcpmon_common::Holder;
 use tcpmon_common::holder::HOLDER_SIZE;
 
@@ -13,12 +14,15 @@ use super::load::{kernel_btf, with_offsets};
 use super::offsets::{BTF_PATH, Offsets};
 
 const PROGRAM: &str = "holders";
+const NAMESPACES: &str = "socket_namespaces";
 /// The smallest ring the kernel allows: this object's ring is never written to.
 const UNUSED_RING: u32 = 4096;
 
 /// The loaded iterator.
 pub struct Holders {
     ebpf: aya::Ebpf,
+    /// The second iterator is there as well.
+    tells_namespaces: bool,
 }
 
 impl Holders {
@@ -32,12 +36,15 @@ impl Holders {
         let btf = kernel_btf()?;
         let offsets = Offsets::read(Path::new(BTF_PATH))?;
         let mut ebpf = with_offsets(&offsets, &btf, true, UNUSED_RING, u64::MAX)?;
-        let program: &mut Iter = ebpf
-            .program_mut(PROGRAM)
-            .context("the object has no iterator")?
-            .try_into()?;
-        program.load("task_file", &btf)?;
-        Ok(Self { ebpf })
+        iterator(&mut ebpf, PROGRAM)?.load("task_file", &btf)?;
+        let loaded = iterator(&mut ebpf, NAMESPACES)?.load("task_file", &btf);
+        if let Err(error) = &loaded {
+            log::debug!("namespaces kept by sockets alone are not seen: {error}");
+        }
+        Ok(Self {
+            ebpf,
+            tells_namespaces: loaded.is_ok(),
+        })
     }
 
     /// Every TCP socket held by a process of this pid namespace, in no particular order.
@@ -46,31 +53,59 @@ impl Holders {
     ///
     /// The kernel refuses the iterator or reading fails.
     pub fn scan(&mut self, mut on_holder: impl FnMut(Holder)) -> anyhow::Result<()> {
-        let program: &mut Iter = self
-            .ebpf
-            .program_mut(PROGRAM)
-            .context("the object has no iterator")?
-            .try_into()?;
-        let link = program.attach()?;
-        let mut file = program.take_link(link)?.into_file()?;
-        let mut buffer = vec![0; 64 << 10];
-        let mut filled = 0;
-        loop {
-            let read = file
-                .read(&mut buffer[filled..])
-                .context("reading the task/file iterator failed")?;
-            if read == 0 {
-                return Ok(());
+        read::<HOLDER_SIZE>(&mut self.ebpf, PROGRAM, |bytes| {
+            if let Some(holder) = Holder::from_bytes(bytes) {
+                on_holder(holder);
             }
-            filled += read;
-            let whole = filled - filled % HOLDER_SIZE;
-            for bytes in buffer[..whole].chunks_exact(HOLDER_SIZE) {
-                if let Some(holder) = Holder::from_bytes(bytes) {
-                    on_holder(holder);
-                }
-            }
-            buffer.copy_within(whole..filled, 0);
-            filled -= whole;
+        })
+    }
+
+    /// Inodes of the network namespaces in which a process of this pid namespace holds a socket, of
+    /// whatever protocol. About half a microsecond per file descriptor.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the iterator or reading fails.
+    pub fn namespaces(&mut self) -> anyhow::Result<FxHashSet<u32>> {
+        anyhow::ensure!(self.tells_namespaces, "the iterator could not be loaded");
+        let mut inodes = FxHashSet::default();
+        read::<4>(&mut self.ebpf, NAMESPACES, |bytes| {
+            inodes.insert(u32::from_ne_bytes(*bytes));
+        })?;
+        Ok(inodes)
+    }
+}
+
+fn iterator<'a>(ebpf: &'a mut aya::Ebpf, name: &str) -> anyhow::Result<&'a mut Iter> {
+    let program = ebpf.program_mut(name);
+    Ok(program
+        .context("the object has no such iterator")?
+        .try_into()?)
+}
+
+/// Runs an iterator that writes records of `SIZE` bytes.
+fn read<const SIZE: usize>(
+    ebpf: &mut aya::Ebpf,
+    name: &str,
+    mut on_record: impl FnMut(&[u8; SIZE]),
+) -> anyhow::Result<()> {
+    let program = iterator(ebpf, name)?;
+    let link = program.attach()?;
+    let mut file = program.take_link(link)?.into_file()?;
+    let mut buffer = vec![0; 64 << 10];
+    let mut filled = 0;
+    loop {
+        let read = file
+            .read(&mut buffer[filled..])
+            .context("reading the task/file iterator failed")?;
+        if read == 0 {
+            return Ok(());
         }
+        filled += read;
+        let (records, _) = buffer[..filled].as_chunks::<SIZE>();
+        let whole = records.len() * SIZE;
+        records.iter().for_each(&mut on_record);
+        buffer.copy_within(whole..filled, 0);
+        filled -= whole;
     }
 }

@@ -9,6 +9,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use super::object::OBJECT;
 use super::offsets::{BTF_PATH, Offsets};
+use super::tracepoint::{self, TRACEFS};
 use crate::source::sockopt::netns_cookie;
 
 /// How the kernel announces transitions to us.
@@ -201,6 +202,14 @@ pub(super) fn kernel_btf() -> anyhow::Result<Btf> {
 }
 
 fn load_classic(options: &Options) -> anyhow::Result<Ebpf> {
+    // Where nothing can be read, attaching fails as well and says why.
+    for root in TRACEFS {
+        let is_other = tracepoint::is_known(Path::new(root)).is_ok_and(|known| !known);
+        anyhow::ensure!(
+            !is_other,
+            "the record of sock:inet_sock_set_state has another layout than we know ({root})"
+        );
+    }
     let mut loader = EbpfLoader::new();
     loader
         .map_max_entries(RING_MAP, options.ring_bytes)

@@ -6,11 +6,14 @@
 mod btf;
 pub mod canary;
 mod fdinfo;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod holders;
 mod load;
 mod object;
 mod offsets;
 mod stream;
+pub mod tracepoint;
 
 pub use fdinfo::ProgramStats;
 pub use load::{Attach, Options, Rung};

@@ -116,10 +116,18 @@ impl Offsets {
     ///
     /// The file cannot be read, or a field without which nothing works is not in it.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let btf = Btf::read(path)?;
+        Self::find(&Btf::read(path)?)
+    }
+
+    /// Looks every field up.
+    ///
+    /// # Errors
+    ///
+    /// A field without which nothing works is not in it.
+    pub(super) fn find(btf: &Btf) -> anyhow::Result<Self> {
         let mut found = Vec::with_capacity(WANTED.len());
         for wanted in WANTED {
-            match wanted.offset(&btf) {
+            match wanted.offset(btf) {
                 Some(bytes) => found.push((wanted.global, bytes)),
                 None if wanted.need == Need::Optional => {}
                 None => anyhow::bail!(
@@ -139,12 +147,15 @@ impl Offsets {
 ///
 /// The BTF at `path` cannot be read.
 pub fn missing_fields(path: &Path) -> anyhow::Result<Vec<String>> {
-    let btf = Btf::read(path)?;
-    Ok(WANTED
+    Btf::read(path).map(|btf| missing(&btf))
+}
+
+pub(super) fn missing(btf: &Btf) -> Vec<String> {
+    WANTED
         .iter()
-        .filter(|wanted| wanted.offset(&btf).is_none())
+        .filter(|wanted| wanted.offset(btf).is_none())
         .map(|wanted| format!("{}.{}", wanted.structure, wanted.path.join(".")))
-        .collect())
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 pub mod cgroup;
 pub mod fd;
+pub mod inspect;
 pub mod limits;
 pub mod netstat;
 pub mod own;
@@ -50,7 +51,7 @@ impl ProcRoot {
 }
 
 /// An unsigned decimal number without sign, as the kernel prints it.
-fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(in crate::source) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.starts_with('+') {
         return None;
     }

@@ -26,6 +26,7 @@ pub fn read(root: &ProcRoot) -> io::Result<ProcessUsage> {
         threads,
         start_ticks,
         virtual_bytes,
+        is_zombie: _,
     } = stat;
     Ok(ProcessUsage {
         cpu_seconds: seconds(user_ticks.saturating_add(system_ticks)),

@@ -12,6 +12,8 @@ pub const TICKS_PER_SECOND: u64 = 100;
 /// The fields of `/proc/PID/stat` in use, see proc_pid_stat(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
+    /// The first thread has ended; others may live on.
+    pub is_zombie: bool,
     /// User time in ticks.
     pub user_ticks: u64,
     /// System time in ticks.
@@ -47,17 +49,6 @@ pub fn parse_comm(bytes: &[u8]) -> [u8; 16] {
     comm
 }
 
-/// When the process began, in ticks after boot.
-///
-/// # Errors
-/// When the process is gone, or its file is not understood.
-pub fn read_start_ticks(root: &ProcRoot, pid: u32) -> io::Result<u64> {
-    let bytes = fs::read(root.of(pid, "stat"))?;
-    parse_stat(&bytes)
-        .map(|stat| stat.start_ticks)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat")))
-}
-
 /// Parses `/proc/PID/stat`. The name in it may contain anything, parentheses and line ends too:
 /// the fields begin after the last `)`.
 #[must_use]
@@ -66,18 +57,46 @@ pub fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let fields = str::from_utf8(bytes.get(end_of_name + 1..)?).ok()?;
     // The manual counts fields from 1, and field 3 is the first after the name.
     let mut fields = fields.split_ascii_whitespace();
-    let user_ticks = number(fields.nth(14 - 3)?)?;
+    let is_zombie = matches!(fields.next()?, "Z" | "X");
+    let user_ticks = number(fields.nth(14 - 4)?)?;
     let system_ticks = number(fields.next()?)?;
     let threads = number(fields.nth(20 - 16)?)?;
     let start_ticks = number(fields.nth(22 - 21)?)?;
     let virtual_bytes = number(fields.next()?)?;
     Some(Stat {
+        is_zombie,
         user_ticks,
         system_ticks,
         threads,
         start_ticks,
         virtual_bytes,
     })
+}
+
+/// The name in `/proc/PID/stat`: between the first `(` and the last `)`, as it is
+/// (`do_task_stat` in `fs/proc/array.c`).
+#[must_use]
+pub fn parse_stat_name(bytes: &[u8]) -> Option<[u8; 16]> {
+    let start = bytes.iter().position(|byte| *byte == b'(')? + 1;
+    let end = bytes.iter().rposition(|byte| *byte == b')')?;
+    let mut comm = [0; 16];
+    for (to, from) in comm.iter_mut().take(15).zip(bytes.get(start..end)?) {
+        *to = *from;
+    }
+    Some(comm)
+}
+
+/// What the kernel has marked the process with, `PF_…` of `include/linux/sched.h`; `None` when it is
+/// gone.
+#[must_use]
+pub fn read_flags(root: &ProcRoot, pid: u32) -> Option<u64> {
+    parse_flags(&fs::read(root.of(pid, "stat")).ok()?)
+}
+
+fn parse_flags(stat: &[u8]) -> Option<u64> {
+    let end_of_name = stat.iter().rposition(|byte| *byte == b')')?;
+    let fields = str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
+    number(fields.split_ascii_whitespace().nth(9 - 3)?)
 }
 
 /// Path of the process's control group.
@@ -89,17 +108,42 @@ pub fn read_cgroup(root: &ProcRoot, pid: u32) -> io::Result<Option<String>> {
     Ok(parse_cgroup(&text).map(str::to_owned))
 }
 
-/// Finds the path in `/proc/PID/cgroup` (cgroups(7)): that of version 2, line `0::PATH`; that of
-/// systemd's own version 1 tree where version 2 is absent or nobody uses it.
+/// The second number in the line `Uid:` of `/proc/PID/status`: real, effective, saved, file system.
+#[must_use]
+pub fn parse_effective_uid(status: &str) -> Option<u32> {
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    number(uids.split_ascii_whitespace().nth(1)?)
+}
+
+/// The path in the link `/proc/PID/exe`, and whether the file was removed since (`d_path` in
+/// `fs/d_path.c` says so at the end).
+#[must_use]
+pub fn parse_executable(target: &str) -> (String, bool) {
+    match target.strip_suffix(" (deleted)") {
+        Some(path) => (path.to_owned(), true),
+        None => (target.to_owned(), false),
+    }
+}
+
+/// Finds the path in `/proc/PID/cgroup` (cgroups(7)): that of systemd's own version 1 tree, which
+/// containers are in where a host has both versions while version 2 shows their daemon's group; else
+/// that of version 2, line `0::PATH`; where there is neither or nobody uses it, that of the first
+/// controller in use, since runtimes put a container into the same group of each.
 #[must_use]
 pub fn parse_cgroup(text: &str) -> Option<&str> {
-    let v2 = text.lines().find_map(|line| line.strip_prefix("0::"));
-    let v1 = text.lines().find_map(|line| {
-        let (_hierarchy, rest) = line.split_once(':')?;
-        rest.strip_prefix("name=systemd:")
+    let trees = text.lines().filter_map(|line| {
+        let (hierarchy, rest) = line.split_once(':')?;
+        let (name, path) = rest.split_once(':')?;
+        let rank = match (hierarchy, name) {
+            (_, "name=systemd") => 0,
+            ("0", "") => 1,
+            (_, name) if name.starts_with("name=") => 3,
+            _ => 2,
+        };
+        path.starts_with('/').then_some((path == "/", rank, path))
     });
-    let used = |path: &&str| !path.is_empty() && *path != "/";
-    v2.filter(used).or(v1.filter(used)).or(v2).or(v1)
+    let (_, _, path) = trees.min_by_key(|(is_root, rank, _)| (*is_root, *rank))?;
+    Some(path)
 }
 
 #[cfg(test)]
@@ -113,6 +157,7 @@ mod tests {
     #[test]
     fn stat_with_any_name() {
         let expected = Stat {
+            is_zombie: false,
             user_ticks: 250,
             system_ticks: 50,
             threads: 4,
@@ -122,7 +167,14 @@ mod tests {
         for name in ["cat", "", "a b", "x) S 1 2 3", "((", ")", "new\nline"] {
             let text = format!("17 ({name}) {STAT}");
             assert_eq!(parse_stat(text.as_bytes()), Some(expected), "{name}");
+            let read = parse_stat_name(text.as_bytes()).expect("a name");
+            assert_eq!(&read[..name.len()], name.as_bytes());
+            assert_eq!(read[name.len()..], [0; 16][name.len()..]);
+            assert_eq!(parse_flags(text.as_bytes()), Some(4_194_560), "{name}");
         }
+        let zombie = STAT.replacen('S', "Z", 1);
+        let stat = parse_stat(format!("17 (cat) {zombie}").as_bytes());
+        assert!(stat.expect("understood").is_zombie);
         let text = [b"17 (\xff\xfe) ".as_slice(), STAT.as_bytes()].concat();
         assert_eq!(parse_stat(&text), Some(expected));
     }
@@ -137,6 +189,11 @@ mod tests {
             "17 (cat) S 1 17 17 0 -1 4194560 100",
         ] {
             assert_eq!(parse_stat(text.as_bytes()), None, "{text}");
+            assert_eq!(
+                parse_stat_name(text.as_bytes()).is_some(),
+                text.contains(')'),
+                "{text}"
+            );
         }
     }
 
@@ -148,6 +205,44 @@ mod tests {
     }
 
     #[test]
+    fn a_name_longer_than_the_kernels_is_cut() {
+        // Of worker threads of the kernel the file says more than the name.
+        let text = format!("17 (kworker/0:1-events_power) {STAT}");
+        assert_eq!(
+            parse_stat_name(text.as_bytes()),
+            Some(*b"kworker/0:1-eve\0")
+        );
+        assert_eq!(parse_stat_name(b") 17 ("), None);
+    }
+
+    #[test]
+    fn effective_uid() {
+        let status = "Name:\tUid: 9\nUmask:\t0022\nUid:\t1000\t33\t0\t0\nGid:\t1\t2\t3\t4\n";
+        assert_eq!(parse_effective_uid(status), Some(33));
+        for text in [
+            "",
+            "Uid:",
+            "Uid:\t0",
+            "Uid:\t0\t-1\t0\t0",
+            "Uid:\t0\t4294967296",
+        ] {
+            assert_eq!(parse_effective_uid(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn executables() {
+        for (target, path, deleted) in [
+            ("/usr/bin/cat", "/usr/bin/cat", false),
+            ("/usr/bin/cat (deleted)", "/usr/bin/cat", true),
+            ("/opt/my app", "/opt/my app", false),
+            ("/memfd:run (deleted)", "/memfd:run", true),
+        ] {
+            assert_eq!(parse_executable(target), (path.to_owned(), deleted));
+        }
+    }
+
+    #[test]
     fn cgroups() {
         for (text, expected) in [
             (
@@ -156,7 +251,7 @@ mod tests {
             ),
             (
                 "1:name=systemd:/docker/ab\n0::/user.slice\n",
-                Some("/user.slice"),
+                Some("/docker/ab"),
             ),
             ("1:name=systemd:/docker/ab\n0::/\n", Some("/docker/ab")),
             (
@@ -165,10 +260,53 @@ mod tests {
             ),
             ("1:name=systemd:/\n0::/\n", Some("/")),
             ("0::/\n", Some("/")),
-            ("12:cpu:/x\n", None),
+            ("12:cpu:/x\n", Some("/x")),
+            (
+                "9:cpuset:/\n8:memory:/docker/ab\n7:pids:/docker/ab\n",
+                Some("/docker/ab"),
+            ),
+            (
+                "1:name=systemd:/\n4:memory:/docker/ab\n0::/\n",
+                Some("/docker/ab"),
+            ),
+            (
+                "1:name=openrc:/docker\n4:memory:/docker/ab\n",
+                Some("/docker/ab"),
+            ),
+            ("3:cpu:/\n2:cpuacct:/\n", Some("/")),
+            ("3:cpu\nx\n::\n0::x\n", None),
             ("", None),
         ] {
             assert_eq!(parse_cgroup(text), expected, "{text}");
+        }
+    }
+
+    /// Whole files, as containers on hosts with version 1, with both, and with version 2 have them.
+    #[test]
+    fn cgroups_of_containers() {
+        const ID: &str = "4f797c539e6c745de61a93ca3ff892358ecbcaccd8414d5db545c38428142970";
+        let docker = format!("/docker/{ID}");
+        let pod = format!("/kubepods/burstable/pod74c13223-5a00-11e9-b385-42010a80018d/{ID}");
+        let crio = format!("/kubepods.slice/kubepods-pod1.slice/crio-{ID}.scope");
+        for (text, expected) in [
+            (
+                format!(
+                    "12:perf_event:{docker}\n5:cpu,cpuacct:{docker}\n2:net_cls,net_prio:{docker}\n\
+                     1:name=systemd:{docker}\n0::/system.slice/containerd.service\n"
+                ),
+                docker.clone(),
+            ),
+            (
+                format!("11:pids:{pod}\n4:memory:{pod}\n1:name=systemd:{pod}\n"),
+                pod.clone(),
+            ),
+            (
+                format!("9:cpuset:/\n8:memory:{docker}\n0::/\n"),
+                docker.clone(),
+            ),
+            (format!("0::{crio}\n"), crio.clone()),
+        ] {
+            assert_eq!(parse_cgroup(&text), Some(expected.as_str()), "{text}");
         }
     }
 
@@ -176,15 +314,14 @@ mod tests {
     fn reads_itself() {
         let (root, pid) = (ProcRoot::default(), std::process::id());
         assert_ne!(read_comm(&root, pid).expect("comm"), [0; 16]);
-        assert!(read_start_ticks(&root, pid).expect("stat") > 0);
-        assert!(read_cgroup(&root, pid).is_ok());
     }
 
     proptest! {
         #[test]
         fn any_bytes_give_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (parse_comm(&bytes), parse_stat(&bytes));
-            let _ = parse_cgroup(&String::from_utf8_lossy(&bytes));
+            let _ = (parse_comm(&bytes), parse_stat(&bytes), parse_stat_name(&bytes));
+            let text = String::from_utf8_lossy(&bytes);
+            let _ = (parse_cgroup(&text), parse_effective_uid(&text), parse_executable(&text));
         }
 
         #[test]

@@ -19,6 +19,9 @@ pub(crate) fn owner(is_ready: bool) -> Mailbox {
                 Letter::Sockets(question, answer) => drop(answer.send(sockets(&question))),
                 Letter::Endings(answer) => drop(answer.send(fixture::endings())),
                 Letter::Namespaces(answer) => drop(answer.send(fixture::namespaces())),
+                Letter::Verdicts(answer) => drop(answer.send(fixture::verdicts())),
+                Letter::Processes(answer) => drop(answer.send(fixture::processes())),
+                Letter::Process(pid, answer) => drop(answer.send(fixture::process(pid))),
                 Letter::Snapshot(answer) => {
                     drop(answer.send(Box::new(export::fixture::snapshot())));
                 }

@@ -13,10 +13,14 @@ const SOCKETS: &str = "/v1/sockets";
 const EVENTS: &str = "/v1/events";
 const ENDINGS: &str = "/v1/endings";
 const NAMESPACES: &str = "/v1/namespaces";
+const VERDICTS: &str = "/v1/verdicts";
+const PROCESSES: &str = "/v1/processes";
+const PROCESS: &str = "/v1/process";
 
 const FILTER: &str = "filter";
 const SORT: &str = "sort";
 const LIMIT: &str = "limit";
+const PID: &str = "pid";
 
 /// What can be asked.
 #[derive(Clone, Debug)]
@@ -31,6 +35,12 @@ pub enum Question {
     Endings,
     /// The network namespaces.
     Namespaces,
+    /// What is wrong.
+    Verdicts,
+    /// The processes that own sockets.
+    Processes,
+    /// One of them, and what it was started with.
+    Process(u32),
 }
 
 impl Question {
@@ -41,6 +51,13 @@ impl Question {
             Self::Summary => SUMMARY.to_owned(),
             Self::Endings => ENDINGS.to_owned(),
             Self::Namespaces => NAMESPACES.to_owned(),
+            Self::Verdicts => VERDICTS.to_owned(),
+            Self::Processes => PROCESSES.to_owned(),
+            Self::Process(pid) => {
+                let mut target = Target::new(PROCESS);
+                target.add(PID, &pid.to_string());
+                target.text
+            }
             Self::Sockets(question) => {
                 let mut target = Target::new(SOCKETS);
                 target.filter(&question.filter);
@@ -68,7 +85,8 @@ impl Question {
     /// an ignored filter would show everything.
     pub fn parse(path: &str, query: Option<&str>) -> Result<Self, BadQuestion> {
         let known: &[&'static str] = match path {
-            SUMMARY | ENDINGS | NAMESPACES => &[],
+            SUMMARY | ENDINGS | NAMESPACES | PROCESSES | VERDICTS => &[],
+            PROCESS => &[PID],
             SOCKETS => &[FILTER, SORT, LIMIT],
             EVENTS => &[FILTER],
             _ => return Err(BadQuestion::NoSuchPath),
@@ -83,6 +101,9 @@ impl Question {
             EVENTS => Self::Events(parameters.filter()?),
             ENDINGS => Self::Endings,
             NAMESPACES => Self::Namespaces,
+            VERDICTS => Self::Verdicts,
+            PROCESSES => Self::Processes,
+            PROCESS => Self::Process(parameters.pid()?),
             _ => Self::Summary,
         })
     }
@@ -104,8 +125,8 @@ impl fmt::Display for BadQuestion {
         match self {
             Self::NoSuchPath => write!(
                 f,
-                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {EVENTS}, {ENDINGS} or \
-                 {NAMESPACES}"
+                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {VERDICTS}, {EVENTS}, \
+                 {ENDINGS}, {NAMESPACES}, {PROCESSES} or {PROCESS}"
             ),
             Self::Query(message) => f.write_str(message),
             Self::Filter(error) => error.fmt(f),
@@ -228,6 +249,13 @@ impl Parameters {
             .ok_or_else(|| BadQuestion::Query(format!("{SORT} is age or newest, not {value:?}")))
     }
 
+    fn pid(&self) -> Result<u32, BadQuestion> {
+        let value = self.get(PID).unwrap_or_default();
+        value.parse().map_err(|_| {
+            BadQuestion::Query(format!("{PID} is the number of a process, not {value:?}"))
+        })
+    }
+
     fn limit(&self) -> Result<Option<usize>, BadQuestion> {
         let Some(value) = self.get(LIMIT) else {
             return Ok(None);
@@ -281,6 +309,12 @@ mod tests {
         let all = Question::Sockets(SocketsQuestion::default());
         assert_eq!(all.target(), "/v1/sockets");
         assert_eq!(Question::Events(Filter::default()).target(), "/v1/events");
+        assert_eq!(Question::Process(17).target(), "/v1/process?pid=17");
+        assert!(matches!(
+            parse("/v1/process?pid=17"),
+            Ok(Question::Process(17))
+        ));
+        assert!(matches!(parse("/v1/processes"), Ok(Question::Processes)));
     }
 
     #[test]
@@ -303,8 +337,17 @@ mod tests {
         for (target, expected) in [
             (
                 "/",
-                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/events, /v1/endings or \
-             /v1/namespaces",
+                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/verdicts, \
+                 /v1/events, /v1/endings, /v1/namespaces, /v1/processes or /v1/process",
+            ),
+            ("/v1/process", "pid is the number of a process, not \"\""),
+            (
+                "/v1/process?pid=-1",
+                "pid is the number of a process, not \"-1\"",
+            ),
+            (
+                "/v1/processes?pid=1",
+                "nothing can be chosen here, not \"pid\" either",
             ),
             (
                 "/v1/summary?filter=",

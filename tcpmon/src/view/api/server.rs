@@ -43,6 +43,9 @@ async fn ask(mailbox: &Mailbox, question: Question) -> Result<Response, Stopped>
         Question::Summary => Json(mailbox.summary().await?).into_response(),
         Question::Endings => Json(mailbox.endings().await?).into_response(),
         Question::Namespaces => Json(mailbox.namespaces().await?).into_response(),
+        Question::Verdicts => Json(mailbox.verdicts().await?).into_response(),
+        Question::Processes => Json(mailbox.processes().await?).into_response(),
+        Question::Process(pid) => Json(mailbox.process(pid).await?).into_response(),
         Question::Sockets(question) => {
             let sockets = mailbox.sockets(question).await?;
             streamed(JSON, Body::from_stream(body::sockets(sockets)))
@@ -69,7 +72,9 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::core::query::{Endings, EventRow, Namespaces, Sockets, Summary};
+    use crate::core::query::{
+        Endings, EventRow, Namespaces, ProcessAnswer, Processes, Sockets, Summary,
+    };
     use crate::mailbox::Letter;
     use crate::view::api::fixture::owner;
     use crate::view::fixture;
@@ -109,6 +114,16 @@ mod tests {
         let response = respond(owner(true), "GET", "/v1/namespaces").await;
         let namespaces: Namespaces = serde_json::from_str(&text(response).await).unwrap();
         assert_eq!(namespaces, fixture::namespaces());
+    }
+
+    #[tokio::test]
+    async fn processes() {
+        let response = respond(owner(true), "GET", "/v1/processes").await;
+        let processes: Processes = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(processes, fixture::processes());
+        let response = respond(owner(true), "GET", "/v1/process?pid=1234").await;
+        let answer: ProcessAnswer = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(answer.process.map(|process| process.pid), Some(1234));
     }
 
     #[tokio::test]

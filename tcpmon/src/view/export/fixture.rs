@@ -8,6 +8,7 @@ use tcpmon_common::{Counters, State};
 use crate::core::ending::Ending;
 use crate::core::snapshot::{Audits, ProcessUsage, ProgramUsage, Snapshot, StateNow};
 use crate::core::table::{Drift, Totals};
+use crate::core::verdict::{Kind, Severity};
 
 pub(crate) fn snapshot() -> Snapshot {
     let mut states = [StateNow::default(); State::RFC.len()];
@@ -50,7 +51,15 @@ pub(crate) fn snapshot() -> Snapshot {
             threads: 5,
         }),
         watch_dropped: 7,
+        verdicts: verdicts(),
+        judging_ns: 1_500_000,
     }
+}
+
+fn verdicts() -> [[u64; Severity::ALL.len()]; Kind::ALL.len()] {
+    let mut verdicts = [[0; Severity::ALL.len()]; Kind::ALL.len()];
+    verdicts[Kind::CloseWaitLeak as usize][Severity::Critical as usize] = 2;
+    verdicts
 }
 
 fn totals() -> Totals {

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use super::family::{Family, counter, gauge, seconds};
+use super::family::{Family, counter, gauge, gauges, seconds};
 use crate::core::snapshot::Snapshot;
+use crate::core::verdict::{Kind, Severity};
 
 pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
     let audits = &snapshot.audits;
@@ -49,10 +50,30 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
             "Processes that hold sockets.",
             snapshot.processes as f64,
         )?,
+        gauges(
+            "tcpmon_verdicts",
+            "Verdicts that stand: what is wrong now, by kind and severity.",
+            ["verdict", "severity"],
+            verdicts(snapshot),
+        )?,
+        gauge(
+            "tcpmon_judging_seconds",
+            "Processor time the last evaluation of all verdicts took.",
+            seconds(snapshot.judging_ns),
+        )?,
         gauge(
             "tcpmon_table_bytes",
             "Memory the table of sockets takes.",
             snapshot.table_bytes as f64,
         )?,
     ])
+}
+
+fn verdicts(snapshot: &Snapshot) -> impl Iterator<Item = ([&'static str; 2], f64)> {
+    Kind::ALL.into_iter().flat_map(move |kind| {
+        Severity::ALL.into_iter().map(move |severity| {
+            let number = snapshot.verdicts[kind as usize][severity as usize];
+            ([kind.name(), severity.name()], number as f64)
+        })
+    })
 }

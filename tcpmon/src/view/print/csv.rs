@@ -3,14 +3,14 @@
 
 use std::io;
 
-use crate::core::query::{EventRow, SocketRow, StateSummary};
-use crate::view::column::{owner_name, role_name};
+use crate::core::query::{EventRow, SocketRow, StateSummary, VerdictRow};
+use crate::view::column::{netns_name_word, owner_name, role_name};
 use crate::view::format::sanitise;
 
 /// A column: its name, its value. An unknown value is empty.
 type Field<R> = (&'static str, fn(&R) -> String);
 
-const SOCKET: [Field<SocketRow>; 30] = [
+const SOCKET: [Field<SocketRow>; 33] = [
     ("cookie", |row| optional(row.cookie)),
     ("netns", |row| optional(row.netns)),
     ("family", |row| sanitise(&row.family)),
@@ -49,6 +49,11 @@ const SOCKET: [Field<SocketRow>; 30] = [
     ("half_open", |row| optional(row.half_open)),
     ("drops", |row| optional(row.drops)),
     ("netns_name", |row| text(row.netns_name.as_deref())),
+    ("holders", |row| optional(row.holders)),
+    ("pod_uid", |row| text(row.pod_uid.as_deref())),
+    ("netns_name_source", |row| {
+        optional(row.netns_name_source.map(netns_name_word))
+    }),
 ];
 
 /// The fields of an event before those of its socket.
@@ -85,6 +90,38 @@ pub(super) fn states(out: &mut dyn io::Write, rows: &[StateSummary]) -> io::Resu
     line(out, names(&STATE))?;
     rows.iter()
         .try_for_each(|row| line(out, values(&STATE, row)))
+}
+
+const VERDICT: [Field<VerdictRow>; 18] = [
+    ("verdict", |row| row.verdict.name().to_owned()),
+    ("severity", |row| row.severity.name().to_owned()),
+    ("since_seconds", |row| decimal(Some(row.since_seconds))),
+    ("pid", |row| optional(row.pid)),
+    ("process", |row| text(row.process.as_deref())),
+    ("executable", |row| text(row.executable.as_deref())),
+    ("user", |row| text(row.user.as_deref())),
+    ("unit", |row| text(row.unit.as_deref())),
+    ("container", |row| text(row.container.as_deref())),
+    ("netns", |row| optional(row.netns)),
+    ("netns_name", |row| text(row.netns_name.as_deref())),
+    ("service_port", |row| optional(row.service_port)),
+    ("source_address", |row| text(row.source_address.as_deref())),
+    ("destination_address", |row| {
+        text(row.destination_address.as_deref())
+    }),
+    ("destination_port", |row| optional(row.destination_port)),
+    ("what", |row| sanitise(&row.what)),
+    ("fix", |row| sanitise(&row.fix)),
+    ("next", |row| {
+        text(row.next.first().map(|step| step.command.as_str()))
+    }),
+];
+
+/// Prints the header and a line per verdict.
+pub(super) fn verdicts(out: &mut dyn io::Write, rows: &[VerdictRow]) -> io::Result<()> {
+    line(out, names(&VERDICT))?;
+    rows.iter()
+        .try_for_each(|row| line(out, values(&VERDICT, row)))
 }
 
 /// Prints the header of events.
@@ -143,6 +180,7 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
+    use crate::core::netns::NameSource;
     use crate::view::fixture;
 
     /// The keys of a JSON object without nested objects, in the order they are written.
@@ -163,6 +201,9 @@ mod tests {
             half_open: Some(0),
             drops: Some(0),
             netns_name: Some(String::new()),
+            holders: Some(0),
+            pod_uid: Some(String::new()),
+            netns_name_source: Some(NameSource::Host),
             ..row
         }
     }

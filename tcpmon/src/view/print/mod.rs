@@ -3,17 +3,22 @@
 //! Nothing here decides where output goes, nor what a broken pipe means.
 
 mod csv;
+mod explain;
 mod json;
 mod jsonl;
 mod table;
+mod verdicts;
+mod wrap;
 
 use std::io;
 
 use clap::ValueEnum;
 
-use crate::core::query::{EventRow, Sockets, Summary};
+use crate::core::query::{EventRow, Sockets, Summary, Verdicts};
 use crate::view::column::Column;
 use crate::view::format::Charset;
+pub use explain::{ExplainFormat, Look, explain_overview, explain_topic};
+pub use verdicts::CheckStatus;
 
 /// The `--output` flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -59,6 +64,28 @@ pub fn summary(
         OutputFormat::Json | OutputFormat::Jsonl => json::document(out, answer),
         OutputFormat::Csv => csv::states(out, &answer.states),
     }
+}
+
+/// Prints verdicts. `hidden`: so many were cut off by a limit.
+pub fn verdicts(
+    out: &mut dyn io::Write,
+    answer: &Verdicts,
+    hidden: usize,
+    format: OutputFormat,
+    look: Look,
+) -> io::Result<()> {
+    match format {
+        OutputFormat::Table | OutputFormat::Wide => verdicts::text(out, answer, hidden, look),
+        OutputFormat::Json => json::document(out, answer),
+        OutputFormat::Jsonl => jsonl::rows(out, answer.schema, &answer.verdicts),
+        OutputFormat::Csv => csv::verdicts(out, &answer.verdicts),
+    }
+}
+
+/// What a monitoring plugin says of the verdicts.
+#[must_use]
+pub fn check(answer: &Verdicts) -> CheckStatus {
+    verdicts::check(answer)
 }
 
 /// Prints events one by one as they come; [`OutputFormat::Json`] is one document per line, too,

@@ -35,11 +35,11 @@ CLOSE_WAIT  ≥2m05s  10.0.3.17:8080  192.0.2.44:50312  -            -   -
 fn wide() {
     let lines = [
         "STATE           AGE  LOCAL           REMOTE            PROCESS    PID  FD       NETNS  ",
-        "ROLE    OWNER     UNIT/CONTAINER    INODE  COOKIE  RECV-Q  SEND-Q\n",
+        "NAMESPACE  ROLE    OWNER     UNIT/CONTAINER    INODE  COOKIE  RECV-Q  SEND-Q\n",
         "CLOSE_WAIT    3h12m  10.0.3.17:8080  192.0.2.44:50312  payments  1234  17  4026531840  ",
-        "server  fd_table  payments.service  48213    1f3a       1   14480\n",
+        "host       server  fd_table  payments.service  48213    1f3a       1   14480\n",
         "CLOSE_WAIT  >=2m05s  10.0.3.17:8080  192.0.2.44:50312  -            -   -           -  ",
-        "-       -         -                     -       -       -       -\n",
+        "-          -       -         -                     -       -       -       -\n",
     ];
     let printed = sockets_as(OutputFormat::Wide, Charset::Ascii);
     assert_eq!(printed, lines.concat());
@@ -94,8 +94,8 @@ fn csv() {
         [
             "7994,4026531840,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,11520.5,false,48213,\
              1234,payments,17,fd_table,/system.slice/payments.service,payments.service,,server,\
-             full,true,,,1000,1,14480,,,,",
-            ",,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,125.0,true,,,,,,,,,,full,,,,,,,,,,",
+             full,true,,,1000,1,14480,,,,host,,,host",
+            ",,ipv4,CLOSE_WAIT,10.0.3.17,8080,192.0.2.44,50312,125.0,true,,,,,,,,,,full,,,,,,,,,,,,,",
         ]
     );
 }

@@ -60,6 +60,7 @@ impl World {
                 identity: namespace.identity,
                 name: None,
                 events,
+                limits: Some(Arc::new(namespace.limits.clone())),
             });
         }
         self.table.describe_machine(MachineFact {
@@ -89,20 +90,18 @@ impl World {
         })
     }
 
-    /// Reads what `/proc` tells of processes and settings.
+    /// Reads what `/proc` tells of processes.
     pub(super) fn read_facts(&mut self) {
-        for (pid, program) in &self.programs {
-            self.table.describe_process(ProcessFact {
+        let programs = self.programs.iter();
+        let facts: Vec<ProcessFact> = programs
+            .map(|(pid, program)| ProcessFact {
                 comm: Some(program.comm),
                 open_files: Some(program.files + program.held.len() as u64),
                 max_open_files: Some(program.max_files),
                 ..ProcessFact::unread(pid.0, self.now_ns, Presence::Seen)
-            });
-        }
-        for namespace in &self.namespaces {
-            let limits = Arc::new(namespace.limits.clone());
-            self.table.describe_limits(namespace.identity, limits);
-        }
+            })
+            .collect();
+        self.table.describe_processes(&facts);
     }
 
     /// Scans the file descriptors of all processes, in the order of their numbers.

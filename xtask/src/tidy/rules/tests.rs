@@ -209,3 +209,16 @@ fn a_path_upwards_is_followed() {
     );
     assert_eq!(up("tcpmon/src/lib.rs", "crate::a"), "crate::a");
 }
+
+#[test]
+fn inputs_for_decoders_name_no_machine_and_are_else_free() {
+    let file = "fuzz/corpus/cgroup/v2";
+    assert!(is_clean(
+        file,
+        concat!("0::/system.slice\nTO", "DO\u{fffd}")
+    ));
+    assert_eq!(lines(file, concat!("ok\n0::/ho", "me/somebody")), [2]);
+    assert_eq!(lines(file, concat!("\u{fffd} /wo", "rk/x")), [1]);
+    assert!(is_clean("docs/x.md", concat!("/ho", "me/you")));
+    assert!(is_corpus(file) && !is_corpus("fuzz/fuzz_targets/row.rs"));
+}

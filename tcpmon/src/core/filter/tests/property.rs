@@ -8,6 +8,7 @@ use tcpmon_common::State;
 use crate::core::filter::ast::{
     Comparison, End, Endpoint, Expr, Field, Network, Relation, States, Test as Comparing,
 };
+use crate::core::filter::check::any_text;
 use crate::core::filter::{Filter, MAX_LENGTH};
 
 fn number() -> impl Strategy<Value = Comparison> {
@@ -110,21 +111,6 @@ fn scraps() -> impl Strategy<Value = String> {
     })
 }
 
-/// What holds for every input.
-fn check(input: &str) {
-    match input.parse::<Filter>() {
-        Ok(filter) => {
-            assert_eq!(filter.is_empty(), input.trim().is_empty(), "{input:?}");
-            assert_eq!(filter.to_string().parse(), Ok(filter), "{input:?}");
-        }
-        Err(error) => {
-            assert!(input.is_char_boundary(error.position), "{input:?}");
-            assert!(!error.to_string().contains(char::is_control), "{input:?}");
-            assert_eq!(error.picture(input).lines().count(), 2, "{input:?}");
-        }
-    }
-}
-
 proptest! {
     #[test]
     fn what_is_printed_parses_to_the_same(root in expr()) {
@@ -136,16 +122,16 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        check(&String::from_utf8_lossy(&bytes));
+        any_text(&String::from_utf8_lossy(&bytes));
     }
 
     #[test]
     fn no_text_panics(text in "(?s).{0,60}") {
-        check(&text);
+        any_text(&text);
     }
 
     #[test]
     fn no_scraps_panic(text in scraps()) {
-        check(&text);
+        any_text(&text);
     }
 }

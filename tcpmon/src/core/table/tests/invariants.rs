@@ -23,7 +23,9 @@ enum Fact {
         pid: u32,
     },
     Expire,
-    Ripen,
+    Ripen {
+        seconds: u64,
+    },
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
@@ -35,7 +37,7 @@ fn fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(states, rows)| Fact::Audit { states, rows }),
         1 => (1u64..6, 1u32..4).prop_map(|(sock, pid)| Fact::Holders { sock, pid }),
         1 => Just(Fact::Expire),
-        1 => Just(Fact::Ripen),
+        1 => (0u64..120).prop_map(|seconds| Fact::Ripen { seconds }),
     ]
 }
 
@@ -95,13 +97,21 @@ fn apply(table: &mut Table, time_ns: u64, fact: Fact) {
         Fact::Expire => {
             table.expire(time_ns, 100);
         }
-        Fact::Ripen => {
+        Fact::Ripen { seconds } => {
+            let before_ns = time_ns.saturating_sub(seconds * SECOND);
             let groups: Vec<_> = table.groups().map(|group| group.id()).collect();
             for group in groups {
                 for state in State::RFC {
                     for bucket in Bucket::all_of(state) {
-                        table.ripen(group, bucket, time_ns.saturating_sub(30 * SECOND), 2);
+                        table.ripen(group, bucket, before_ns, 2);
                     }
+                }
+            }
+            for group in table.groups() {
+                for bucket in State::RFC.into_iter().flat_map(Bucket::all_of) {
+                    let sockets = group.sockets(bucket).map(|id| table.socket(id));
+                    let old = sockets.filter(|socket| socket.entered_ns <= before_ns);
+                    assert_eq!(group.ripe(bucket) as usize, old.count());
                 }
             }
         }

@@ -4,8 +4,10 @@ mod audits;
 mod endings;
 mod invariants;
 mod owners;
+mod processes;
 mod queues;
 mod records;
+mod vanished;
 
 use tcpmon_common::record::flag;
 use tcpmon_common::{Record, State};

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::core::facts::{KernelEvent, KernelEvents, NamespaceFact};
+use crate::core::netns::{NameSource, NetnsName};
+use crate::core::query::NetnsView;
 
 fn listener(table: &mut Table) {
     Speaker::new(1, 1, 80, 0).says(table, 1, State::Close, State::Listen);
@@ -78,8 +80,9 @@ fn events(overflows: Option<u64>) -> KernelEvents {
 fn read(table: &mut Table, cookie: u64, overflows: Option<u64>) {
     table.describe_namespace(NamespaceFact {
         identity: NetnsIdentity { cookie, inode: 7 },
-        name: Some("blue".into()),
+        name: None,
         events: events(overflows),
+        limits: None,
     });
 }
 
@@ -105,8 +108,32 @@ fn sockets_have_the_name_of_their_namespace() {
     listener(&mut table);
     table.describe_namespace(NamespaceFact {
         identity: NETNS,
-        name: Some("blue".into()),
+        name: Some(NetnsName {
+            text: "blue".into(),
+            source: NameSource::IpNetns,
+        }),
         events: KernelEvents::default(),
+        limits: None,
     });
-    assert_eq!(rows(&table, 2)[0].netns_name.as_deref(), Some("blue"));
+    let row = &rows(&table, 2)[0];
+    assert_eq!(row.netns_name.as_deref(), Some("blue"));
+    assert_eq!(row.netns_name_source, Some(NameSource::IpNetns));
+    let netns = &table.namespace_rows()[0];
+    assert_eq!(netns.name.as_deref(), Some("blue"));
+    assert_eq!(netns.name_source, Some(NameSource::IpNetns));
+}
+
+#[test]
+fn a_namespace_nobody_has_looked_into_is_known_from_the_stream() {
+    let mut table = Table::new();
+    listener(&mut table);
+    let view = |table: &Table| table.namespace_rows()[0].known_from;
+    assert_eq!(view(&table), NetnsView::Stream);
+    audit(
+        &mut table,
+        SECOND,
+        StateSet::LIVE,
+        &[row(1, State::Listen, 80, 0)],
+    );
+    assert_eq!(view(&table), NetnsView::Dumps);
 }

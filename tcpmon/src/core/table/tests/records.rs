@@ -175,6 +175,39 @@ fn close_to_close_leaves_nothing() {
 }
 
 #[test]
+fn a_record_of_no_socket_is_odd() {
+    let mut table = Table::new();
+    for _ in 0..2 {
+        let nobody = Speaker::new(0, 7, 1, 2).record;
+        let record = Record {
+            old_state: State::Established.number(),
+            new_state: State::Close.number(),
+            ..nobody
+        };
+        assert_eq!(table.apply(&record), None);
+    }
+    assert_eq!((table.len(), table.totals().odd_records), (0, 2));
+}
+
+#[test]
+fn a_minisock_at_the_end_of_time_lives_to_it() {
+    let mut table = Table::new();
+    let socket = Speaker::new(100, 7, 1, 2);
+    let end = u64::MAX;
+    socket.says(&mut table, end, State::Close, State::SynSent);
+    let record = Record {
+        time_ns: end,
+        old_state: State::FinWait2.number(),
+        new_state: State::Close.number(),
+        flags: tcpmon_common::record::flag::FIN_SEEN,
+        ..socket.record
+    };
+    assert!(table.apply(&record).is_some());
+    assert_eq!(table.in_state(State::TimeWait), 1);
+    assert_eq!(table.expire(end - 1, 9), 0);
+}
+
+#[test]
 fn odd_numbers_and_unknown_edges_are_counted_and_survived() {
     let mut table = Table::new();
     for (old, new) in [(0, 1), (1, 13), (255, 255)] {

@@ -40,7 +40,7 @@ pub(in crate::core::verdict) fn judge_time_waits(
     let limit = settings.and_then(|settings| settings.max_minisocks);
     let refused = memory.failures.recent(now_ns, RECENT_NS);
     let is_near = limit.is_some_and(|limit| {
-        count > 0 && count as f64 >= thresholds.time_wait_fill * f64::from(limit)
+        count > 0 && count as f64 >= thresholds.time_wait.fill * f64::from(limit)
     });
     Opinion {
         severity: (refused > 0 || is_near).then_some(Severity::Warning),
@@ -70,10 +70,11 @@ pub(in crate::core::verdict) fn judge_orphans(
     let (orphans, limit) = (machine.orphans?, machine.max_orphans?);
     let fill = orphans as f64 / f64::from(limit.max(1));
     let aborted = memory.failures.recent(now_ns, RECENT_NS);
-    let (warning, critical) = thresholds.orphans_fill;
-    let severity = if fill >= critical || (aborted > 0 && fill >= warning / 4.0) {
+    let limits = &thresholds.orphans;
+    let is_short = aborted > 0 && fill >= limits.warning_fill / 4.0;
+    let severity = if fill >= limits.critical_fill || is_short {
         Some(Severity::Critical)
-    } else if fill >= warning {
+    } else if fill >= limits.warning_fill {
         Some(Severity::Warning)
     } else {
         None

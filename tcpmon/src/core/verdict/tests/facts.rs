@@ -105,9 +105,19 @@ pub(super) struct Machine {
     pub(super) now_ns: u64,
     counters: [u64; KernelEvent::ALL.len()],
     drops: u32,
+    limits: Option<Arc<NamespaceLimits>>,
 }
 
 impl Machine {
+    fn describe(&mut self) {
+        self.table.describe_namespace(NamespaceFact {
+            identity: NETNS,
+            name: None,
+            events: self.counters.map(Some),
+            limits: self.limits.clone(),
+        });
+    }
+
     pub(super) fn new() -> Self {
         let mut machine = Self {
             now_ns: 1000 * SECOND_NS,
@@ -123,7 +133,8 @@ impl Machine {
             max_syn_backlog: Some(16),
             ..NamespaceLimits::default()
         };
-        machine.table.describe_limits(NETNS, Arc::new(limits));
+        machine.limits = Some(Arc::new(limits));
+        machine.describe();
         machine
     }
 
@@ -177,17 +188,13 @@ impl Machine {
                 for (event, by) in grown {
                     self.counters[usize::from(*event)] += by;
                 }
-                self.table.describe_namespace(NamespaceFact {
-                    identity: NETNS,
-                    name: None,
-                    events: self.counters.map(Some),
-                });
+                self.describe();
             }
-            Fact::Files { pid, open } => self.table.describe_process(ProcessFact {
+            Fact::Files { pid, open } => self.table.describe_processes(&[ProcessFact {
                 open_files: Some(*open),
                 max_open_files: Some(100),
                 ..ProcessFact::unread(*pid, self.now_ns, Presence::Seen)
-            }),
+            }]),
             Fact::Orphans(orphans) => self.table.describe_machine(MachineFact {
                 orphans: Some(*orphans),
                 max_orphans: Some(100),

@@ -18,11 +18,11 @@ fn thresholds() -> Thresholds {
     thresholds.close_wait.pool = 5;
     thresholds.half_dead.count = 2;
     for stuck in [
-        &mut thresholds.syn_sent,
-        &mut thresholds.fin_wait1,
-        &mut thresholds.fin_wait2,
-        &mut thresholds.closing,
-        &mut thresholds.last_ack,
+        &mut thresholds.stuck.syn_sent,
+        &mut thresholds.stuck.fin_wait1,
+        &mut thresholds.stuck.fin_wait2,
+        &mut thresholds.stuck.closing,
+        &mut thresholds.stuck.last_ack,
     ] {
         (stuck.count, stuck.age_ns) = (2, 10 * SECOND_NS);
     }
@@ -58,11 +58,11 @@ fn supports(verdict: &Verdict<'_>, limits: &Thresholds) -> bool {
         Evidence::Stuck(stuck) => stuck_supports(stuck, limits),
         Evidence::TimeWaits(waits) => {
             let most = f64::from(waits.limit.unwrap_or(u32::MAX));
-            waits.refused > 0 || waits.minisocks as f64 >= limits.time_wait_fill * most
+            waits.refused > 0 || waits.minisocks as f64 >= limits.time_wait.fill * most
         }
         Evidence::Orphans(orphans) => {
             let fill = orphans.orphans as f64 / f64::from(orphans.limit);
-            fill >= limits.orphans_fill.0 || orphans.aborted > 0
+            fill >= limits.orphans.warning_fill || orphans.aborted > 0
         }
         Evidence::HalfDead(half_dead) => half_dead_supports(half_dead, verdict.severity, limits),
     }
