@@ -63,7 +63,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
     (start.elapsed().as_secs_f64(), outcome)
 }
 
-/// Decoding and applying records, and the memory of a socket: no kernel needed.
+/// Decoding and applying records, the memory of a socket, and judging: no kernel needed.
 fn table(report: &mut Report) -> Result<()> {
     let words = [
         "bench",
@@ -73,10 +73,12 @@ fn table(report: &mut Report) -> Result<()> {
         "tcpmon",
         "--bench",
         "table",
+        "--bench",
+        "verdicts",
     ];
     let output = cargo(&words)
         .stdout()
-        .context("`cargo bench --bench table` failed")?;
+        .context("`cargo bench --bench table --bench verdicts` failed")?;
     for line in output.lines() {
         let Some((name, value)) = line.split_once(": ") else {
             continue;

@@ -40,6 +40,8 @@ pub(super) struct Audit {
     added: usize,
     /// When the dump of each namespace began.
     swept: FxHashMap<NetnsId, u64>,
+    /// A listener was found that nobody had announced.
+    found_listener: bool,
 }
 
 impl Audit {
@@ -83,6 +85,12 @@ pub(super) struct Ending {
 }
 
 impl Ending {
+    /// Whether a listener was found that nobody had announced: it may have accepted what was taken for
+    /// connections of our own.
+    pub(super) const fn found_listener(&self) -> bool {
+        self.audit.found_listener
+    }
+
     /// Whether the kernel no longer has the socket.
     pub(super) fn is_over(&self, socket: &Socket) -> bool {
         let is_superseded = || {
@@ -106,16 +114,21 @@ impl Table {
             signposts: BTreeMap::new(),
             added: 0,
             swept: FxHashMap::default(),
+            found_listener: false,
         });
     }
 
-    /// Compares the rows of one namespace with the table. Sorts `rows` by age.
+    /// Compares the rows of one namespace with the table. Sorts `rows`: listeners first, so that what
+    /// they accepted finds them, then by age.
     pub fn audit_rows(&mut self, netns: NetnsIdentity, time: DumpTime, rows: &mut [DumpRow]) {
         let Some(mut audit) = self.audit.take() else {
             return;
         };
         let netns = self.namespaces.intern(netns);
-        rows.sort_unstable_by_key(|row| entered(row, time.read_ns).0);
+        rows.sort_unstable_by_key(|row| {
+            let is_accepted = row.state != State::Listen;
+            (is_accepted, entered(row, time.read_ns).0)
+        });
         let mut near: [Option<SlotId>; State::ALL.len() + 1] = [None; State::ALL.len() + 1];
         for row in rows.iter() {
             if let Some(id) = self.find_row(netns, row) {
@@ -131,6 +144,7 @@ impl Table {
                 let id = self.add_row(netns, row, time, self.later(*place, signpost));
                 *place = Some(id);
                 audit.put_signpost(key, id);
+                audit.found_listener |= row.state == State::Listen;
                 self.slots.get_mut(id).seen_in = audit.number;
             }
         }

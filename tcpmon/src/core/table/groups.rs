@@ -109,6 +109,8 @@ pub(super) struct List {
     newest_ripe: SlotId,
     pub(super) length: u32,
     pub(super) ripe: u32,
+    /// Sockets that ever came here.
+    pub(super) came: u64,
     /// Sockets that ever became ripe here, and those of them that went on.
     pub(super) ripened: u64,
     pub(super) ripe_left: u64,
@@ -121,6 +123,7 @@ impl List {
         newest_ripe: SlotId::NONE,
         length: 0,
         ripe: 0,
+        came: 0,
         ripened: 0,
         ripe_left: 0,
     };
@@ -163,6 +166,11 @@ impl Groups {
         alive.filter_map(|(index, group)| {
             (group.sockets > 0).then_some(GroupId(u32::try_from(index).unwrap_or(u32::MAX - 1)))
         })
+    }
+
+    /// Sockets of a group.
+    pub(super) fn sockets_of(&self, id: GroupId) -> u32 {
+        self.all[id.0 as usize].sockets
     }
 
     /// Groups with sockets.
@@ -219,9 +227,15 @@ impl Groups {
         put(lists, slots, id);
     }
 
-    /// Marks the sockets that entered the bucket before `before_ns` as ripe, and no others. Costs a
-    /// step per socket that changes by that.
-    pub(super) fn ripen(&mut self, slots: &mut Slots, id: GroupId, bucket: Bucket, before_ns: u64) {
+    /// Marks the sockets that entered the bucket before `before_ns` as ripe, at most `most` of them;
+    /// says how many. Costs a step per socket that became so since the last time.
+    pub(super) fn ripen(
+        &mut self,
+        slots: &mut Slots,
+        (id, bucket): (GroupId, Bucket),
+        before_ns: u64,
+        most: u32,
+    ) -> u32 {
         let list = &mut self.all[id.0 as usize].lists[bucket.index()];
         // Somebody may have raised the age from which on they are.
         while let Some(ripe) = some(list.newest_ripe) {
@@ -238,17 +252,20 @@ impl Groups {
             Some(ripe) => slots.get(ripe).place.next,
             None => list.oldest,
         };
+        let mut count = 0;
         while let Some(socket) = some(at) {
             let socket = slots.get_mut(socket);
-            if socket.entered_ns > before_ns {
+            if socket.entered_ns > before_ns || count == most {
                 break;
             }
+            count += 1;
             socket.place.ripe = true;
             list.newest_ripe = at;
             list.ripe += 1;
             list.ripened += 1;
             at = socket.place.next;
         }
+        count
     }
 
     /// The sockets of a bucket, oldest first.
@@ -299,6 +316,7 @@ fn put(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
     list.ripe += u32::from(ripe);
     list.ripened += u64::from(ripe);
     list.length += 1;
+    list.came += 1;
     match some(after) {
         Some(after) => slots.get_mut(after).place.previous = id,
         None => list.newest = id,

@@ -20,7 +20,7 @@ pub(super) struct Walk {
 /// What is done to each socket.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// Removed, if the kernel no longer has it.
+    /// Removed, if the kernel no longer has it; else put to the service that accepted it.
     EndAudit(Ending),
     /// Given its holder, if that is known by the inode alone, or else its listener's.
     EndHolders { scan: Scan, by_inode: ByInode },
@@ -68,6 +68,8 @@ impl Table {
             Task::EndAudit(ending) => {
                 if ending.is_over(self.slots.get(id)) {
                     self.end_unseen(id, ending.now_ns);
+                } else if ending.found_listener() {
+                    self.move_to_service(id);
                 }
             }
             Task::EndHolders { scan, by_inode } => {

@@ -1,7 +1,7 @@
 //! The table against dumps.
 
 use super::*;
-use crate::core::table::Drift;
+use crate::core::table::{Drift, Endpoint};
 
 fn drift(table: &Table, kind: Drift) -> u64 {
     table.totals().drift[kind as usize]
@@ -419,4 +419,34 @@ fn what_happens_while_an_audit_ends_is_newer_than_the_audit() {
     assert_eq!(table.in_state(State::SynSent), 2);
     assert_eq!(drift(&table, Drift::Vanished), 18);
     assert_eq!(drift(&table, Drift::Missed), 0);
+}
+
+/// A dump shows what a listener accepted before the listener, or in another chunk.
+#[test]
+fn what_an_old_listener_accepted_is_at_its_service() {
+    let mut table = Table::new();
+    let accepted = [40_000, 40_001].map(|peer| row(u64::from(peer), State::CloseWait, 80, peer));
+    let own = row(7, State::Established, 40_002, 5432);
+    let listener = row(1, State::Listen, 80, 0);
+    table.begin_audit(StateSet::LIVE);
+    let time = DumpTime {
+        started_ns: SECOND,
+        read_ns: SECOND,
+    };
+    table.audit_rows(NETNS, time, &mut [accepted[0], accepted[1], own]);
+    table.audit_rows(NETNS, time, &mut [listener]);
+    table.audit_namespace_done(NETNS, SECOND);
+    table.end_audit(SECOND, true);
+    let mut groups: Vec<(bool, u32)> = table
+        .groups()
+        .map(|group| {
+            let (endpoint, _) = table.endpoint(group.endpoint_id()).expect("an endpoint");
+            (
+                matches!(endpoint, Endpoint::Service { port: 80, .. }),
+                group.total(),
+            )
+        })
+        .collect();
+    groups.sort_unstable();
+    assert_eq!(groups, [(false, 1), (true, 3)]);
 }

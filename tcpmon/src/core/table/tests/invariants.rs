@@ -103,7 +103,7 @@ fn apply(table: &mut Table, time_ns: u64, fact: Fact) {
             for group in groups {
                 for state in State::RFC {
                     for bucket in Bucket::all_of(state) {
-                        table.ripen(group, bucket, before_ns);
+                        while table.ripen(group, bucket, before_ns, 2) > 0 {}
                     }
                 }
             }
