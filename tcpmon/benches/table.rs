@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use tcpmon::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet, Timer};
 use tcpmon::core::query::SocketsQuestion;
-use tcpmon::core::table::Table;
+use tcpmon::core::table::{ByInode, Table};
 use tcpmon::core::tuple::{Family, Tuple};
 use tcpmon_common::record::{RECORD_SIZE, flag};
-use tcpmon_common::{Record, State};
+use tcpmon_common::{Holder, Record, State};
 
 const CONNECTIONS: u64 = 200_000;
 const SOCKETS: u64 = 500_000;
@@ -61,7 +61,7 @@ fn main() {
 }
 
 /// The longest the owner is busy with one part of an audit of many sockets, and the whole of it: when
-/// it finds a table empty, and when it finds nothing to mend.
+/// it finds a table empty, and when it finds nothing to mend; the same of a scan of all holders.
 fn audits(count: u64, groups: u64) {
     let mut table = Table::new();
     // The kernel's hash table has them in no order, and not in that of the table.
@@ -80,19 +80,51 @@ fn audits(count: u64, groups: u64) {
         }
         table.audit_namespace_done(NETNS, time.started_ns);
         table.close_audit(time.read_ns + 1, true);
-        while table.is_walking() {
-            parts.push(cpu(|| {
-                table.walk_on(CHUNK);
-            }));
-        }
+        walk(&mut table, &mut parts);
         assert_eq!(table.len() as u64, count);
         assert_eq!(table.group_count() as u64, groups);
-        println!(
-            "{name} of {count} in {groups} groups: {:.0} ms in {} parts, the longest {:.2} ms",
-            parts.iter().sum::<f64>() * 1e3,
-            parts.len(),
-            parts.iter().copied().fold(0.0, f64::max) * 1e3
-        );
+        tell(&format!("{name} of {count} in {groups} groups"), &parts);
+    }
+    let mut parts = Vec::new();
+    let started_ns = 3_700_000_000_000;
+    for first in (0..count).step_by(CHUNK) {
+        let chunk = first..count.min(first + CHUNK as u64);
+        let holders: Vec<Holder> = chunk.map(|index| holder(index * 7919 % count)).collect();
+        parts.push(cpu(|| table.hear_holders(started_ns, &holders)));
+    }
+    table.close_holders(started_ns, ByInode::default());
+    walk(&mut table, &mut parts);
+    assert_eq!(table.group_count() as u64, groups);
+    assert_eq!(table.processes(), 1);
+    tell(&format!("holders of {count} in {groups} groups"), &parts);
+}
+
+fn walk(table: &mut Table, parts: &mut Vec<f64>) {
+    while table.is_walking() {
+        parts.push(cpu(|| {
+            table.walk_on(CHUNK);
+        }));
+    }
+}
+
+fn tell(what: &str, parts: &[f64]) {
+    println!(
+        "{what}: {:.0} ms in {} parts, the longest {:.2} ms",
+        parts.iter().sum::<f64>() * 1e3,
+        parts.len(),
+        parts.iter().copied().fold(0.0, f64::max) * 1e3
+    );
+}
+
+/// All belong to one process.
+fn holder(number: u64) -> Holder {
+    Holder {
+        sock: 0,
+        cookie: number + 1,
+        inode: number + 1,
+        pid: 10,
+        fd: 3,
+        comm: [b'a'; 16],
     }
 }
 

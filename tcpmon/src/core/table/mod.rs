@@ -20,6 +20,7 @@ mod process_rows;
 mod processes;
 mod queues;
 mod rows;
+mod signposts;
 mod slots;
 mod socket;
 mod surroundings;

@@ -50,6 +50,7 @@ impl Table {
             self.walk = Some(walk);
             return true;
         }
+        self.groups.settle();
         match walk.task {
             Task::EndAudit(ending) => self.audit_ended(&ending),
             Task::EndHolders { scan, .. } => self.holders_scanned_ns = scan.started_ns,

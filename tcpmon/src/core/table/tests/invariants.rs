@@ -194,3 +194,50 @@ proptest! {
         check_groups(&table)?;
     }
 }
+
+proptest! {
+    /// Long lists, into the middle of which a dump puts old sockets, a scan of holders moves them, and
+    /// ends take them out: signposts lead nowhere wrong, and none is left.
+    #[test]
+    fn long_lists_stay_in_order(
+        ages in prop::collection::vec((0u32..400, 0u64..3, any::<bool>()), 1..300),
+        part in 1usize..60,
+    ) {
+        let mut table = Table::new();
+        let time = DumpTime { started_ns: 999 * SECOND, read_ns: 1000 * SECOND };
+        let found: Vec<DumpRow> = ages.iter().zip(1..).map(|((age_ms, peer, _), cookie)| DumpRow {
+            last_ack_ms: Some(*age_ms),
+            ..row(cookie, State::Established, 1000, 80 + *peer as u16)
+        }).collect();
+        let holders: Vec<tcpmon_common::Holder> = found.iter().map(|row| tcpmon_common::Holder {
+            sock: 0,
+            cookie: row.cookie,
+            inode: 0,
+            pid: 1 + (row.cookie % 2) as u32,
+            fd: 3,
+            comm: [b'a'; 16],
+        }).collect();
+        table.begin_audit(StateSet::LIVE);
+        for rows in found.chunks(part) {
+            table.audit_rows(NETNS, time, &mut rows.to_vec());
+            check_groups(&table)?;
+        }
+        table.audit_namespace_done(NETNS, time.started_ns);
+        table.end_audit(time.read_ns, true);
+        prop_assert_eq!(table.len(), found.len());
+        for (number, some) in holders.chunks(part).enumerate() {
+            table.hear_holders(1001 * SECOND, some);
+            for (cookie, _) in (1u64..).zip(&ages).skip(number * part).take(part).filter(|(_, age)| age.2) {
+                let end = Speaker::new(cookie, cookie, 1000, 80).ending(104, 0);
+                end.says(&mut table, 1002 * SECOND, State::Established, State::Close);
+            }
+            check_groups(&table)?;
+        }
+        table.close_holders(1001 * SECOND, std::iter::empty().collect());
+        while table.walk_on(7) {}
+        prop_assert_eq!(table.groups.signposts(), 0);
+        let ended = ages.iter().filter(|age| age.2).count();
+        prop_assert_eq!(table.len(), found.len() - ended);
+        check_groups(&table)?;
+    }
+}
