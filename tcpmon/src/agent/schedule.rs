@@ -1,11 +1,12 @@
 //! When the sweeper is sent out, and for what. Pure: time comes in.
 //!
 //! Every kind of sweep has a shortest interval and a share of a processor: an audit that cost 40 ms
-//! is not repeated within 6 s. All that is done on an idle machine is a hundredth of a processor at
-//! most, and the dumps of minisocks, which only traffic leaves, are another.
+//! is not repeated within 12 s. All that is done on an idle machine is well below a hundredth of a
+//! processor, so that the loop itself fits into it, too; the dumps of minisocks, which only traffic
+//! leaves, are another hundredth at most.
 
 /// A sweep rests this many times its own cost; the share of a kind is the reciprocal.
-const AUDITS_SHARE: u64 = 150;
+const AUDITS_SHARE: u64 = 300;
 const MINISOCKS_SHARE: u64 = 100;
 const HOLDERS_SHARE: u64 = 1000;
 const QUEUES_SHARE: u64 = 1000;
@@ -238,7 +239,7 @@ mod tests {
     fn a_dear_audit_rests_so_many_times_its_cost() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
-        schedule.ended(Kind::Audit, 0, SECOND_NS / 3);
+        schedule.ended(Kind::Audit, 0, 50 * SECOND_NS / AUDITS_SHARE);
         schedule.queues.ended(49 * SECOND_NS, 0);
         assert_eq!(schedule.next(Wishes::default(), 49 * SECOND_NS), None);
         assert_eq!(
@@ -249,7 +250,7 @@ mod tests {
 
     /// An hour in which everything but minisocks is always wished for, looked at ten times a second.
     #[test]
-    fn all_kinds_together_use_a_hundredth_of_an_idle_machines_processor() {
+    fn all_kinds_together_leave_room_in_a_hundredth_of_an_idle_machines_processor() {
         let idle = Wishes {
             minisocks: false,
             ..ALL
@@ -281,7 +282,7 @@ mod tests {
             }
             // The first of each kind comes without a rest before it.
             let first_ns = 1_000_000 * (audit + holders + minisocks + cgroups + queues + processes);
-            assert!(used_ns - first_ns <= hour_ns / 100, "{used_ns}");
+            assert!(used_ns - first_ns <= hour_ns / 150, "{used_ns}");
         }
     }
 
