@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::place::now_ns;
 
 /// What overflows an accept queue is tried again, after 1 s, 3 s, 7 s, 15 s.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,7 +62,7 @@ impl Load {
         let (ended, count) = (Arc::clone(&is_over), Arc::clone(&answered));
         let (tell, first) = mpsc::channel();
         let asker = thread::spawn(move || {
-            let begin = Instant::now();
+            let begin_ns = now_ns();
             let mut asked = 0;
             while !ended.load(Ordering::Relaxed) {
                 let Ok(connection) = question(port) else {
@@ -74,7 +76,7 @@ impl Load {
                 drop(connection);
                 count.store(asked, Ordering::Relaxed);
                 let due = Duration::from_secs_f64(asked as f64 / per_second);
-                thread::sleep(due.saturating_sub(begin.elapsed()));
+                thread::sleep(due.saturating_sub(Duration::from_nanos(now_ns() - begin_ns)));
             }
         });
         Self {

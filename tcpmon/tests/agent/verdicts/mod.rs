@@ -81,7 +81,11 @@ fn what_is_wrong_is_named_and_what_is_well_is_not() {
     in_namespace(|_| {
         let stage = Stage::open();
         let failed = play(&stage, &played);
-        assert!(failed.is_empty(), "failed, see above: {failed:#?}");
+        assert!(
+            failed.is_empty(),
+            "failed, see above: {failed:#?}; {}",
+            stage.circumstances()
+        );
     });
 }
 

@@ -57,6 +57,17 @@ impl Stage {
             scribe: Some(scribe),
         }
     }
+
+    /// What the agent had to do besides: a machine full of sockets is audited seldom.
+    pub(super) fn circumstances(&self) -> String {
+        let summary = self.agent.summary();
+        let sockets: u64 = summary.states.iter().map(|state| state.sockets).sum();
+        format!(
+            "{} audits in {:.0} s, {sockets} sockets on this machine",
+            self.agent.audits(),
+            summary.uptime_seconds
+        )
+    }
 }
 
 impl Drop for Stage {
@@ -108,7 +119,7 @@ impl<'a> Scene<'a> {
 
     /// Something worth knowing from a run that succeeded.
     pub(super) fn note(&self, what: &str) {
-        println!("{}: {what}", self.name);
+        eprintln!("{}: {what}", self.name);
     }
 
     /// All that was said of this namespace, in its order.

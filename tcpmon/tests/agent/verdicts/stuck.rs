@@ -16,6 +16,8 @@ use crate::place::now_ns;
 /// The first in an accept queue waits suspiciously long, and too long.
 const SUSPICIOUS_S: f64 = 10.0;
 const STUCK_S: f64 = 30.0;
+/// So long a verdict stands after its last reason, and a moment.
+const FADES_S: f64 = 30.0 + 5.0;
 
 /// A server that has stopped accepting, with two connections served.
 fn deaf(backlog: &str) -> Program {
@@ -97,7 +99,22 @@ pub(super) fn deaf_with_a_full_queue(scene: &Scene<'_>) {
     let port = server.port();
     begin_connect(&turned_away, ([127, 0, 0, 1], port).into());
     named(scene, &server, since_ns, Severity::Critical);
-    scene.only(&[Kind::AcceptStuck]);
+    // In its first seconds a queue that is full may be one that is emptied too slowly.
+    scene.only(&[Kind::AcceptStuck, Kind::AcceptQueueOverflow]);
+    let said = scene.said();
+    let of = |kind| said.iter().filter(move |said| said.row.verdict == kind);
+    let stuck_ns = of(Kind::AcceptStuck)
+        .map(|said| said.time_ns)
+        .min()
+        .expect("it was said");
+    for said in of(Kind::AcceptQueueOverflow) {
+        assert_eq!(said.row.severity, Severity::Suspicious, "{said:#?}");
+        let since_s = seconds_between(stuck_ns, said.time_ns).unwrap_or(0.0);
+        assert!(
+            since_s <= FADES_S,
+            "{since_s} s after its cause was named: {said:#?}"
+        );
+    }
 }
 
 /// A verdict on connections to the far end blames the peer and says whose connections they are.
