@@ -25,6 +25,7 @@ mod serving;
 mod ss;
 mod storm;
 mod vanishing;
+mod verdicts;
 mod watch;
 mod world;
 
