@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod ls;
 mod output;
+mod replay;
 mod top;
 mod watch;
 
@@ -29,6 +30,7 @@ Examples:
   tcpmon ls 'state close-wait and age > 5m' which process forgot to close
   tcpmon watch 'dport = :5432'              every transition towards a database
   tcpmon explain close-wait                 what a state means, and what to do about it
+  tcpmon replay --pcap http.pcap            what a packet capture means, state by state
   tcpmon doctor                             what this machine offers, and what it lacks
   tcpmon config check tcpmon.toml           whether a configuration file is right
 
@@ -57,6 +59,8 @@ enum Command {
     Diagnose(diagnose::Args),
     /// Explain a state, an edge, a verdict or an ending: what it means, who must do what
     Explain(explain::Args),
+    /// Tell again what was recorded: a packet capture, state by state
+    Replay(replay::Args),
     /// Say what this machine offers and lacks, and how to mend it
     Doctor(doctor::Args),
     /// Check a configuration file, or show the configuration in effect
@@ -84,6 +88,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Watch(args) => done(watch::run(args)),
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => done(explain::run(&args)),
+        Command::Replay(args) => done(replay::run(&args)),
         Command::Doctor(args) => done(doctor::run(args)),
         Command::Config(args) => {
             // Deeper than the command's name: who typed what.

@@ -8,6 +8,7 @@ mod json;
 mod jsonl;
 mod table;
 mod verdicts;
+mod wire;
 mod wrap;
 
 use std::io;
@@ -19,6 +20,7 @@ use crate::view::column::Column;
 use crate::view::format::Charset;
 pub use explain::{ExplainFormat, Look, explain_overview, explain_topic};
 pub use verdicts::CheckStatus;
+pub use wire::{WireFormat, WireLook, capture, left_out};
 
 /// The `--output` flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

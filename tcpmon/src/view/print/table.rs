@@ -227,7 +227,11 @@ fn event_line(
 }
 
 /// Prints all lines, each column as wide as its widest cell.
-fn aligned(out: &mut dyn io::Write, lines: &[Vec<String>], right: &[bool]) -> io::Result<()> {
+pub(super) fn aligned(
+    out: &mut dyn io::Write,
+    lines: &[Vec<String>],
+    right: &[bool],
+) -> io::Result<()> {
     let mut widths = vec![0; right.len()];
     for cells in lines {
         for (widest, cell) in widths.iter_mut().zip(cells) {
