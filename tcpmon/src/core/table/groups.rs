@@ -157,6 +157,11 @@ impl Groups {
         &self.all[id.0 as usize].lists[bucket.index()]
     }
 
+    /// How many sockets the group has.
+    pub(super) fn sockets_of(&self, id: GroupId) -> u32 {
+        self.all[id.0 as usize].sockets
+    }
+
     /// Every group, in no particular order.
     pub(super) fn ids(&self) -> impl Iterator<Item = GroupId> + '_ {
         let alive = self.all.iter().enumerate();

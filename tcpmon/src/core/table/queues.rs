@@ -58,6 +58,20 @@ impl Table {
         }
         count
     }
+
+    /// Half-open connections by namespace and local port. A step per connection in SYN_RECV.
+    pub(super) fn half_open_by_port(&self) -> FxHashMap<(NetnsId, u16), u64> {
+        let mut counts = FxHashMap::default();
+        let mut at = self.slots.oldest(State::SynRecv);
+        while let Some(id) = at {
+            let socket = self.slots.get(id);
+            *counts
+                .entry((socket.netns, socket.tuple.local_port))
+                .or_default() += 1;
+            at = self.slots.newer(id);
+        }
+        counts
+    }
 }
 
 fn namespace_row(namespace: &Namespace) -> NamespaceRow {

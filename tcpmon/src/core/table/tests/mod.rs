@@ -2,6 +2,7 @@
 
 mod audits;
 mod endings;
+mod endpoint_rows;
 mod invariants;
 mod owners;
 mod processes;

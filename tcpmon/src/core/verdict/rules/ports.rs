@@ -51,7 +51,7 @@ pub(in crate::core::verdict) fn judge(
     let usable = settings.and_then(|settings| {
         let range = settings.local_ports?;
         let taken = table.listening_ports(*netns, range.low, range.high);
-        Some(usable(settings)?.saturating_sub(taken))
+        Some(settings.ephemeral_ports()?.saturating_sub(taken))
     });
     let opened_per_second = opened
         .fast()
@@ -72,7 +72,7 @@ pub(in crate::core::verdict) fn judge(
     let per_second = growth
         .map(|growth| growth.per_second)
         .filter(|rate| *rate > 0.0);
-    let share = share_closed_here(traffic);
+    let share = traffic.closed_here_share();
     let blocked_per_second = opened_per_second.unwrap_or(0.0) * share.unwrap_or(1.0);
     let live = used.sockets.saturating_sub(used.time_wait);
     let levels_off_at = match reusable {
@@ -122,15 +122,7 @@ fn severity(ports: &evidence::Ports, limits: &Ports) -> Option<Severity> {
     }
 }
 
-/// Ports for connections that do not choose one: of an odd number the last is never used.
-fn usable(settings: &NamespaceLimits) -> Option<u32> {
-    let range = settings.local_ports?;
-    let ports = range.ports() & !1;
-    Some(ports.saturating_sub(settings.reserved_local_ports().unwrap_or(0)))
-}
-
-/// TIME_WAIT entries a new connection may take over (`tcp_twsk_unique` of `net/ipv4/tcp_ipv4.c`): with
-/// timestamps, a second old, and not at all, everywhere or on loopback alone.
+/// TIME_WAIT entries a new connection may take over: where that is allowed, those a second old.
 fn reusable(
     settings: &NamespaceLimits,
     source: IpAddr,
@@ -139,20 +131,10 @@ fn reusable(
     opened_per_second: Option<f64>,
 ) -> u32 {
     let is_loopback = source.is_loopback() || address.is_loopback();
-    let is_allowed = match settings.tw_reuse {
-        Some(1) => true,
-        Some(2) => is_loopback,
-        _ => false,
-    };
-    if !is_allowed || settings.timestamps == Some(0) {
+    if !settings.reuses_time_wait(is_loopback) {
         return 0;
     }
     let delay = f64::from(settings.tw_reuse_delay_ms.unwrap_or(1000)) / 1000.0;
     let fresh = opened_per_second.unwrap_or(0.0) * delay;
     time_wait.saturating_sub(fresh as u32)
-}
-
-fn share_closed_here(traffic: &Traffic) -> Option<f64> {
-    let closed = traffic.closed_here_first + traffic.closed_there_first;
-    (closed > 0).then(|| traffic.closed_here_first as f64 / closed as f64)
 }
