@@ -10,7 +10,13 @@ use crate::apt;
 use crate::sh::{in_path, target_dir};
 
 /// `(program, package)`: reading the kernel's own tables, to compare with ours.
-const FROM_PACKAGES: &[(&str, &str)] = &[("ip", "iproute2"), ("ss", "iproute2"), ("ps", "procps")];
+/// `tmux` drives `tcpmon top` as a user does.
+const FROM_PACKAGES: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("ss", "iproute2"),
+    ("ps", "procps"),
+    ("tmux", "tmux"),
+];
 /// `promtool` checks metrics and alert rules.
 const PROMETHEUS: &str = "prometheus";
 
