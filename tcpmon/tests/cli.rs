@@ -1,6 +1,7 @@
 //! The command as a user meets it: each error is one sentence with its exit code. No privilege and
 //! no kernel program is needed here.
 
+use std::io::ErrorKind;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
@@ -46,7 +47,14 @@ fn as_nobody(args: &[&str]) -> (Output, tempfile::TempDir) {
         std::fs::set_permissions(dir.path(), open).expect("opened");
         command.uid(NOBODY).gid(NOBODY);
     }
-    (command.output().expect("the command starts"), dir)
+    // A child that another test forks meanwhile holds the copy open for writing for a moment.
+    let output = loop {
+        match command.output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            outcome => break outcome.expect("the command starts"),
+        }
+    };
+    (output, dir)
 }
 
 #[test]
