@@ -1,12 +1,15 @@
 //! When the sweeper is sent out, and for what. Pure: time comes in.
 //!
 //! Every kind of sweep has a shortest interval and a share of a processor: an audit that cost 40 ms
-//! is not repeated within 12 s. All that is done on an idle machine is well below a hundredth of a
-//! processor, so that the loop itself fits into it, too; the dumps of minisocks, which only traffic
-//! leaves, are another hundredth at most.
+//! is not repeated within 4 s. All that is done on an idle machine with half a million sockets is
+//! well below a hundredth of a processor, so that the loop itself fits into it, too; the dumps of
+//! minisocks, which only traffic leaves, are another hundredth at most.
 
 /// A sweep rests this many times its own cost; the share of a kind is the reciprocal.
-const AUDITS_SHARE: u64 = 300;
+const AUDITS_SHARE: u64 = 100;
+/// An audit dearer than this is one of hundreds of thousands of sockets; it may take less.
+const CHEAP_AUDIT_NS: u64 = 100_000_000;
+const DEAR_AUDITS_SHARE: u64 = 300;
 const MINISOCKS_SHARE: u64 = 100;
 const HOLDERS_SHARE: u64 = 1000;
 const QUEUES_SHARE: u64 = 1000;
@@ -131,9 +134,21 @@ impl Schedule {
         Some(kind)
     }
 
+    const fn audits_share(&self) -> u64 {
+        if self.audits.last_cost_ns <= CHEAP_AUDIT_NS {
+            AUDITS_SHARE
+        } else {
+            DEAR_AUDITS_SHARE
+        }
+    }
+
     fn due(&self, wishes: Wishes, now_ns: u64) -> Option<Kind> {
         let urgent = self.urgent && self.audits.is_due(SECOND_NS, URGENT_COST_SHARE, now_ns);
-        if urgent || self.audits.is_due(self.audit_ns, AUDITS_SHARE, now_ns) {
+        if urgent
+            || self
+                .audits
+                .is_due(self.audit_ns, self.audits_share(), now_ns)
+        {
             Some(Kind::Audit)
         } else if self.holders_are_due(wishes, now_ns) {
             Some(Kind::Holders)
@@ -239,7 +254,7 @@ mod tests {
     fn a_dear_audit_rests_so_many_times_its_cost() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
-        schedule.ended(Kind::Audit, 0, 50 * SECOND_NS / AUDITS_SHARE);
+        schedule.ended(Kind::Audit, 0, 50 * SECOND_NS / DEAR_AUDITS_SHARE);
         schedule.queues.ended(49 * SECOND_NS, 0);
         assert_eq!(schedule.next(Wishes::default(), 49 * SECOND_NS), None);
         assert_eq!(
