@@ -3,12 +3,12 @@
 use std::env;
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::program::{Program, find};
+use super::program::{Program, find, unpacked};
 use super::stage::Scene;
 use crate::net::{ANY_PORT, address};
 use crate::world::{check, within};
@@ -113,15 +113,13 @@ fn wrk(
 }
 
 /// Where a program that was unpacked has the libraries that were unpacked with it.
-fn libraries_of(program: &Path) -> Option<std::path::PathBuf> {
-    let libraries = program.parent()?.parent()?.join("lib");
-    let all = fs::read_dir(&libraries)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path());
-    let is_unpacked = program.starts_with(super::program::unpacked());
-    all.filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-        .find(|_| is_unpacked)
+fn libraries_of(program: &Path) -> Option<PathBuf> {
+    if !program.starts_with(unpacked()) {
+        return None;
+    }
+    let entries = fs::read_dir(program.ancestors().nth(2)?.join("lib")).ok()?;
+    let mut places = entries.flatten().map(|entry| entry.path());
+    places.find(|place| place.to_string_lossy().ends_with("-linux-gnu"))
 }
 
 /// With keep-alive and without, at once: nothing is wrong at any moment, and nothing is suspicious.
@@ -129,26 +127,37 @@ pub(super) fn nginx_and_wrk(scene: &Scene<'_>) {
     let (Some(nginx), Some(wrk_program)) = (find("nginx"), find("wrk")) else {
         return;
     };
-    let seconds = env::var(SECONDS).map_or(DEFAULT_SECONDS, |seconds| {
-        seconds
-            .parse()
-            .unwrap_or_else(|_| panic!("{SECONDS}: a number"))
+    let longer = env::var(SECONDS).ok();
+    let seconds = longer.as_ref().map_or(DEFAULT_SECONDS, |seconds| {
+        let seconds = seconds.parse();
+        seconds.unwrap_or_else(|_| panic!("{SECONDS}: a number"))
     });
     let server = Nginx::start(&nginx);
     let place = TempDir::new().expect("a directory");
-    // 25 connections at 50 ms: at most 500 a second.
+    // A connection asks at most twenty times a second. What is closed stays in TIME_WAIT for a minute,
+    // and all agents of this machine look at it: 60 a second among other tests, 500 in a run alone.
     let script = place.path().join("pace.lua");
     fs::write(&script, "function delay() return 50 end\n").expect("writes");
-    let start = |more: &[&str]| wrk(&wrk_program, &script, server.port(), "25", seconds, more);
-    let kept = start(&[]);
-    let closed = start(&["--header", "Connection: close"]);
+    let start = |connections: &str, more: &[&str]| {
+        wrk(
+            &wrk_program,
+            &script,
+            server.port(),
+            connections,
+            seconds,
+            more,
+        )
+    };
+    let kept = start("25", &[]);
+    let closing = if longer.is_some() { "25" } else { "3" };
+    let closed = start(closing, &["--header", "Connection: close"]);
     for (wrk, way) in [(&kept, "kept alive"), (&closed, "closed each time")] {
         let asked = wrk.says(seconds + 30, "Requests/sec:");
         let per_second: f64 = asked.parse().expect("a rate");
         scene.note(&format!(
             "{way}: {per_second} requests per second for {seconds} s"
         ));
-        assert!(per_second > 50.0, "{way}: {per_second}");
+        assert!(per_second > 20.0, "{way}: {per_second}");
     }
     // What is left of it is well, too.
     let audits = scene.agent().audits();

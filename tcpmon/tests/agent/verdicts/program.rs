@@ -125,7 +125,9 @@ pub(super) fn find(program: &str) -> Option<PathBuf> {
         .map(|dir| dir.join(program))
         .find(|path| path.is_file());
     if found.is_none() {
-        eprintln!("skipped: {program} is not installed; `cargo xtask setup --tests` does that");
+        eprintln!(
+            "skipped, because {program} is not installed: `cargo xtask setup --tests` does that"
+        );
         assert_ne!(
             env::var("CI").as_deref(),
             Ok("true"),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tcpmon::core::query::{VerdictRow, Verdicts};
+use tcpmon::core::query::{Summary, VerdictRow, Verdicts};
 use tcpmon::core::verdict::{Kind, Severity};
 
 use crate::place::now_ns;
@@ -15,7 +15,10 @@ use crate::world::{check, within};
 /// The agent's default.
 const AUDIT_INTERVAL: &str = "5s";
 /// Two audits: what has crossed its threshold is named in this time.
-pub(super) const PROMPT_S: f64 = 10.0;
+const PROMPT_S: f64 = 10.0;
+/// From the second audit on: a verdict has to hold for two seconds, and everything is judged once a
+/// second.
+const RISES_S: f64 = 3.5;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// What was said at one moment.
@@ -29,6 +32,8 @@ pub(super) struct Said {
 #[derive(Default)]
 struct History {
     said: Mutex<Vec<Said>>,
+    /// When audits ended, `CLOCK_BOOTTIME` ns.
+    audits: Mutex<Vec<u64>>,
     is_over: AtomicBool,
 }
 
@@ -48,6 +53,7 @@ impl Stage {
             let mut last_ns = 0;
             while !notes.is_over.load(Ordering::Relaxed) {
                 last_ns = notes.write(&asked.api("/v1/verdicts"), last_ns);
+                notes.write_audit(&asked.summary());
                 thread::sleep(PAUSE);
             }
         });
@@ -98,6 +104,20 @@ impl History {
             row: row.clone(),
         }));
         time_ns
+    }
+
+    fn write_audit(&self, summary: &Summary) {
+        let Some(age_s) = summary.health.last_audit_age_seconds else {
+            return;
+        };
+        let ended_ns = now_ns().saturating_sub((age_s * 1e9) as u64);
+        let mut audits = self.audits.lock().unwrap_or_else(PoisonError::into_inner);
+        if audits
+            .last()
+            .is_none_or(|last_ns| ended_ns > last_ns + 200_000_000)
+        {
+            audits.push(ended_ns);
+        }
     }
 }
 
@@ -151,6 +171,27 @@ impl<'a> Scene<'a> {
                 format!("{}: the last three: {told:#?}", self.name)
             })
         })
+    }
+
+    /// It was said within two audits of `crossed_ns`, when a threshold was crossed. An audit of a
+    /// machine with many sockets rests for longer than its interval.
+    #[track_caller]
+    pub(super) fn prompt(&self, said: &Said, crossed_ns: u64) {
+        let history = &self.stage.history.audits;
+        let audits = history.lock().unwrap_or_else(PoisonError::into_inner);
+        let second_ns = audits
+            .iter()
+            .filter(|ended_ns| **ended_ns > crossed_ns)
+            .nth(1);
+        let after_s = |time_ns| seconds_between(crossed_ns, time_ns).unwrap_or(0.0);
+        let second_s = second_ns.map_or(f64::INFINITY, |ended_ns| after_s(*ended_ns) + RISES_S);
+        let due_s = second_s.max(PROMPT_S);
+        let said_s = after_s(said.time_ns);
+        assert!(
+            said_s <= due_s,
+            "{}: {said_s} s, due in {due_s} s: {said:#?}",
+            self.name
+        );
     }
 
     /// Nothing but verdicts of these kinds was ever said here.
@@ -210,4 +251,9 @@ pub(super) fn seconds_between(from_ns: u64, to_ns: u64) -> Option<f64> {
 /// A verdict of this kind, at least so bad.
 pub(super) fn is(row: &VerdictRow, kind: Kind, least: Severity) -> bool {
     row.verdict == kind && row.severity >= least
+}
+
+/// Nanoseconds of so many seconds.
+pub(super) fn ns(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
 }
