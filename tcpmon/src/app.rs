@@ -11,7 +11,7 @@ use caps::Capability;
 use tokio::sync::{mpsc, watch};
 
 use crate::agent::{self, Host, Parts, Settings};
-use crate::config::{Attach, Config};
+use crate::config::{Attach, Config, SockDiag};
 use crate::core::table::Table;
 use crate::failure::{Failure, first_line};
 use crate::mailbox::Mailbox;
@@ -19,7 +19,7 @@ use crate::privilege;
 use crate::source::bpf::{self, Stream, canary, holders::Holders};
 use crate::source::netns;
 use crate::source::procfs::{ProcRoot, inspect, limits};
-use crate::source::sweep::{Job, Report, Sweeper};
+use crate::source::sweep::{Job, Listing, Report, Sweeper};
 
 /// Chunks of rows on their way from the sweeper to the owner: a few, so that a slow owner makes a
 /// slow sweep and not a large queue.
@@ -68,7 +68,11 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     };
     // Before the sweeper starts: its thread inherits it.
     privilege::no_new_privileges()?;
-    let (sweeper, jobs, reports) = start_sweeper(holders)?;
+    let listing = match config.sock_diag {
+        SockDiag::Auto => Listing::SockDiag,
+        SockDiag::Off => Listing::Proc,
+    };
+    let (sweeper, jobs, reports) = start_sweeper(holders, listing)?;
     let kept = give_up_privileges(stream.as_ref())?;
     chosen.push(kept);
 
@@ -223,7 +227,7 @@ type SweeperEnds = (
     mpsc::Receiver<Report>,
 );
 
-fn start_sweeper(holders: Option<Holders>) -> anyhow::Result<SweeperEnds> {
+fn start_sweeper(holders: Option<Holders>, listing: Listing) -> anyhow::Result<SweeperEnds> {
     let (jobs, jobs_receiver) = thread_channel::channel();
     let (reports, reports_receiver) = mpsc::channel(REPORTS);
     let sweeper = thread::Builder::new()
@@ -232,7 +236,9 @@ fn start_sweeper(holders: Option<Holders>) -> anyhow::Result<SweeperEnds> {
             if let Err(error) = privilege::keep_only(privilege::SWEEPER) {
                 log::warn!("the sweeper keeps more privilege than it needs: {error:#}");
             }
-            let mut sweeper = Sweeper::new(holders, |report| reports.blocking_send(report).is_ok());
+            let mut sweeper = Sweeper::new(holders, listing, |report| {
+                reports.blocking_send(report).is_ok()
+            });
             while let Ok(job) = jobs_receiver.recv() {
                 if !sweeper.run(job) {
                     return;

@@ -355,3 +355,26 @@ fn the_example_of_a_configuration_is_what_the_program_prints() {
         "deploy/tcpmon.toml is stale: run `cargo xtask docs` and commit it"
     );
 }
+
+#[test]
+fn an_unknown_column_is_answered_with_those_there_are() {
+    for (args, known) in [
+        (&["ls", "-o", "state,proces"][..], "process, pid"),
+        (&["ls", "--sort", "oldest"], "newest"),
+        (&["watch", "-o", "when"], "time, transition, after, reason"),
+    ] {
+        let (code, stdout, stderr) = outcome(&run(args));
+        assert_eq!((code, &*stdout), (Some(2), ""), "{args:?}: {stderr}");
+        let asked = args[2].rsplit(',').next().unwrap_or_default();
+        let asked = format!("there is no column {asked:?}: there are ");
+        assert!(
+            stderr.contains(&asked) && stderr.contains(known),
+            "{stderr}"
+        );
+    }
+    let (code, _, stderr) = outcome(&run(&["ls", "--follow", "-d", "1ms"]));
+    assert_eq!(
+        (code, &*stderr),
+        (Some(2), "tcpmon: --interval: at least 100ms")
+    );
+}

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use crate::agent::Settings;
 use crate::app::{self, Prepared};
 use crate::config::{
-    Attach, Changes, Config, Layer, LogFormat, LogLevel, Source, Sources, changes, help, parse_size,
+    Attach, Changes, Config, Layer, LogFormat, LogLevel, SockDiag, Source, Sources, changes, help,
+    parse_size,
 };
 use crate::failure::Failure;
 use crate::logging;
@@ -87,6 +88,15 @@ pub(super) struct Args {
         help = help("kernel.attach")
     )]
     attach: Option<Attach>,
+    #[arg(
+        long = "kernel.sock-diag",
+        value_enum,
+        value_name = "WHETHER",
+        env = "TCPMON_KERNEL_SOCK_DIAG",
+        help = help("kernel.sock-diag"),
+        hide = true
+    )]
+    sock_diag: Option<SockDiag>,
 }
 
 impl Args {
@@ -100,6 +110,7 @@ impl Args {
             audit_interval: self.audit_interval,
             ring_size: self.ring_size,
             attach: self.attach,
+            sock_diag: self.sock_diag,
         }
     }
 

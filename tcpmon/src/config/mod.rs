@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use changes::{Changes, changes};
 pub use show::{example, help, show};
-pub use words::{Attach, LogFormat, LogLevel, parse_size};
+pub use words::{Attach, LogFormat, LogLevel, SockDiag, parse_size};
 
 use crate::core::verdict::Policy;
 use crate::failure::Failure;
@@ -47,6 +47,8 @@ pub struct Layer {
     pub ring_size: Option<u32>,
     /// How to attach.
     pub attach: Option<Attach>,
+    /// Whether to list sockets over sock_diag.
+    pub sock_diag: Option<SockDiag>,
 }
 
 impl Layer {
@@ -65,6 +67,7 @@ impl Layer {
         put(&mut config.audit_interval, self.audit_interval);
         put(&mut config.ring_size, self.ring_size);
         put(&mut config.attach, self.attach);
+        put(&mut config.sock_diag, self.sock_diag);
     }
 }
 
@@ -87,6 +90,8 @@ pub struct Config {
     pub ring_size: u32,
     /// How to attach.
     pub attach: Attach,
+    /// Whether to list sockets over sock_diag.
+    pub sock_diag: SockDiag,
     /// What is judged, and how.
     pub policy: Policy,
 }
@@ -103,6 +108,7 @@ impl Default for Config {
             audit_interval: Duration::from_secs(5),
             ring_size: 8 << 20,
             attach: Attach::default(),
+            sock_diag: SockDiag::default(),
             policy: Policy::default(),
         }
     }

@@ -87,6 +87,7 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
         audit_interval,
         ring_size,
         attach,
+        sock_diag,
         policy,
     } = config;
     let section = |name: &str, doc, keys| Section {
@@ -100,7 +101,9 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
         most: HOUR,
     };
     let audit = "Time between two comparisons of the table with the kernel's own lists; longer when \
-                 that would cost more than a hundredth of a processor";
+                 that would cost more than a 150th of a processor";
+    let listing = "Whether to list sockets over sock_diag; off, from /proc/net/tcp, is for trying that \
+                   out";
     let mut sections = vec![
         section(
             "",
@@ -152,11 +155,14 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
         section(
             "kernel",
             "",
-            vec![Key::new(
-                "kernel.attach",
-                "How to attach to the kernel",
-                Choice(attach),
-            )],
+            vec![
+                Key::new(
+                    "kernel.attach",
+                    "How to attach to the kernel",
+                    Choice(attach),
+                ),
+                Key::new("kernel.sock-diag", listing, Choice(sock_diag)),
+            ],
         ),
     ];
     let first = sections.len();

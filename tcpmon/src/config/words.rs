@@ -51,6 +51,16 @@ pub enum Attach {
     None,
 }
 
+/// Whether to list sockets over sock_diag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SockDiag {
+    /// Where the kernel has it.
+    #[default]
+    Auto,
+    /// Never: sockets are listed from `/proc/net/tcp`, as on a kernel without it.
+    Off,
+}
+
 /// Reads a size such as `65536`, `64KiB` or `8MiB`.
 ///
 /// # Errors

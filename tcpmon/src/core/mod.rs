@@ -17,3 +17,4 @@ pub mod snapshot;
 pub mod table;
 pub mod tuple;
 pub mod verdict;
+pub mod wire;

@@ -27,6 +27,7 @@ mod ss;
 mod storm;
 mod tmux;
 mod vanishing;
+mod verdicts;
 mod watch;
 mod world;
 

@@ -17,7 +17,7 @@ impl Terminal {
     /// Runs `words` in a terminal of this size; `None` where there is no tmux, which CI must have.
     pub(crate) fn start((width, height): (u16, u16), words: &[&str]) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
-            println!("skipped, because tmux is not installed");
+            eprintln!("skipped, because tmux is not installed");
             assert_ne!(env::var("CI").as_deref(), Ok("true"), "CI must have tmux");
             return None;
         }

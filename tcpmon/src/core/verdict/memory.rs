@@ -30,6 +30,16 @@ impl Counter {
         }
     }
 
+    /// What the first reading tells has all happened since this began: it counts.
+    pub(super) fn begin_at_zero(&mut self) {
+        self.last.get_or_insert(0);
+    }
+
+    /// What happened so far has another cause and does not count.
+    pub(super) fn forget(&mut self) {
+        self.gains.clear();
+    }
+
     /// Events in the last `window_ns`, at most two minutes.
     #[must_use]
     pub(super) fn recent(&self, now_ns: u64, window_ns: u64) -> u64 {
@@ -106,12 +116,18 @@ impl Lasting {
 pub(super) struct Memory {
     /// The number that grows.
     pub(super) trend: Trend,
+    /// Connections opened, towards a destination.
+    pub(super) opened: Trend,
+    /// Those that live, towards a destination.
+    pub(super) live: Trend,
     /// Ripe sockets that went on.
     pub(super) turnover: Turnover,
     /// Drops, failures.
     pub(super) failures: Counter,
-    /// The queue was full for so long.
+    /// The queue was full, or not empty, for so long.
     pub(super) full: Lasting,
+    /// Connections the process had opened when those that linger began to.
+    pub(super) opened_before: Option<u64>,
 }
 
 #[cfg(test)]

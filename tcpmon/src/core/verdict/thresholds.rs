@@ -21,20 +21,22 @@ documented! {
         pub age_ns: u64,
         /// So many lingering are suspicious: one may be a slow upload the other way.
         pub suspicious: u32,
-        /// So many lingering are a leak if they grow steadily, or if the oldest has lingered for the age
-        /// below.
+        /// So many lingering are a leak if they grow steadily, or if so many have lingered for the
+        /// age below.
         pub leak: u32,
         /// So old, they are a leak without growth: nobody drains a connection for so long with nothing to
         /// send.
         pub leak_age_ns: u64,
         /// A client's pool of idle connections stays in CLOSE_WAIT until it is used again; that is
-        /// bounded by the size of the pool. Above so many it is suspicious without growth too.
+        /// bounded by the size of the pool. So many are a leak whatever they are.
         pub pool: u32,
         /// Critical when so much of the limit of open files is gone.
         pub critical_share: f64,
         /// Critical when the limit of open files will be reached sooner.
         pub critical_within_ns: u64,
-        /// Of the sockets that lingered so many went on after all: slow, and no leak.
+        /// Of the sockets that lingered so many went on after all: a program that is slow. What of it
+        /// is a leak shows by its age. While such a program starts only few have had the time to go on,
+        /// hence a small share.
         pub turnover: f64,
     }
 }
@@ -75,6 +77,9 @@ documented! {
         pub critical_headroom: f64,
         /// Warning when they will have run out sooner, and nothing will end their growth.
         pub warning_within_ns: u64,
+        /// Nothing is foretold before so much is in use: a program that starts, or a burst, grows fast
+        /// and far from the end.
+        pub foretell_from: f64,
         /// A failed `connect()` so long ago still counts; no more than two minutes are remembered.
         pub recent_ns: u64,
     }
@@ -193,7 +198,7 @@ impl Default for Thresholds {
                 pool: 50,
                 critical_share: 0.8,
                 critical_within_ns: HOUR_NS,
-                turnover: 0.5,
+                turnover: 0.1,
             },
             accept: Accept {
                 age_ns: 10 * SECOND_NS,
@@ -205,6 +210,7 @@ impl Default for Thresholds {
                 warning_headroom: 0.2,
                 critical_headroom: 0.05,
                 warning_within_ns: 10 * MINUTE_NS,
+                foretell_from: 0.5,
                 recent_ns: MINUTE_NS,
             },
             time_wait: TimeWait { fill: 0.9 },
@@ -291,6 +297,12 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Whether the same goes for all, so that nobody's name matters.
+    #[must_use]
+    pub const fn is_uniform(&self) -> bool {
+        self.special.is_empty() && self.ignore.is_empty()
+    }
+
     /// The thresholds for a process.
     #[must_use]
     pub fn thresholds(&self, process: Option<&str>, unit: Option<&str>) -> &Thresholds {

@@ -9,12 +9,15 @@ use crate::core::query::{DestinationRow, ListenerRow};
 fn listen(table: &mut Table, cookie: u64, port: u16, queue: u32, drops: u32) {
     let listener = Speaker::new(cookie, cookie, port, 0).by(cookie as u32, "server");
     listener.says(table, SECOND, State::Close, State::Listen);
-    table.measure_queues(&[DumpRow {
-        recv_queue: queue,
-        send_queue: 9,
-        drops: Some(drops),
-        ..row(cookie, State::Listen, port, 0)
-    }]);
+    table.measure_queues(
+        NETNS,
+        &[DumpRow {
+            recv_queue: queue,
+            send_queue: Some(9),
+            drops: Some(drops),
+            ..row(cookie, State::Listen, port, 0)
+        }],
+    );
 }
 
 fn listeners(table: &Table, limit: usize) -> Vec<ListenerRow> {
