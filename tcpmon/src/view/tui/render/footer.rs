@@ -44,7 +44,11 @@ fn editing(app: &App, edit: &FilterEdit, columns: usize) -> Vec<Line<'static>> {
         let words = Line::styled(exactly(&words, columns), app.theme.quiet());
         return vec![prompt, words, keys];
     };
-    let message = sanitise_bounded(&error.message, columns, app.theme.charset());
+    let mut message = error.message.clone();
+    if let Some(advice) = error.advice() {
+        message.push_str(&format!(" ({advice})"));
+    }
+    let message = sanitise_bounded(&message, columns, app.theme.charset());
     let caret = caret.map_or_else(String::new, |column| {
         format!("{:indent$}^", "", indent = width(PROMPT) + column)
     });

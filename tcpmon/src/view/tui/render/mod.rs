@@ -24,11 +24,10 @@ pub(super) use tabs::tab_at;
 pub(super) fn render(frame: &mut Frame<'_>, app: &App) {
     let Some(panes) = app.panes() else {
         let size = app.size;
-        let text = format!(
-            "terminal too small: need {}x{}, have {}x{}",
-            SMALLEST.width, SMALLEST.height, size.width, size.height
-        );
-        return paint(frame, frame.area(), vec![Line::raw(text)]);
+        let need = format!("need {}x{}, ", SMALLEST.width, SMALLEST.height);
+        let have = format!("have {}x{}", size.width, size.height);
+        let lines = ["terminal too small:".to_owned(), need + &have];
+        return paint(frame, frame.area(), lines.map(Line::raw).into());
     };
     body(frame, app, panes.body);
     paint(frame, panes.header, header::lines(app, panes.header));

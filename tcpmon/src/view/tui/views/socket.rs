@@ -10,6 +10,7 @@ use super::events::clock;
 use super::in_netns;
 use crate::core::explain::{self, Action};
 use crate::core::filter::Filter;
+use crate::core::netns::NameSource;
 use crate::core::query::{OwnerSource, Role, SocketRow, VerdictRow};
 use crate::view::format::{Charset, age, count, endpoint};
 use crate::view::tui::history::named;
@@ -182,9 +183,11 @@ fn commands(page: &mut Page, row: &SocketRow, local: &str, remote: &str) {
             None => page.command(&format!("ls -l /proc/{pid}/fd")),
         }
     }
-    let enter = match (row.netns_name.as_deref(), row.pid) {
-        (Some("host") | None, _) | (_, None) => String::new(),
-        (Some(_), Some(pid)) => format!("nsenter -t {pid} -n "),
+    // Only the initial namespace is that of the operator's shell for sure.
+    let is_host = row.netns_name_source == Some(NameSource::Host);
+    let enter = match row.pid.filter(|_| !is_host) {
+        Some(pid) => format!("nsenter -t {pid} -n "),
+        None => String::new(),
     };
     let listening = if row.state == "LISTEN" { " -l" } else { "" };
     let to = if row.remote_port == 0 {
