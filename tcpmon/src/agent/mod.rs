@@ -4,6 +4,8 @@
 
 mod court;
 mod health;
+mod limit;
+mod lines;
 mod processes;
 mod rates;
 mod schedule;
@@ -263,7 +265,11 @@ impl Agent {
         let entered = self.table.totals().entered;
         self.rates.sample(now_ns, events, entered);
         if self.audits.count > 0 {
-            self.court.sit(&mut self.table, now_ns);
+            let changes = self.court.sit(&mut self.table, now_ns);
+            let rows = self.court.rows(&self.table, &changes, now_ns);
+            for change in &changes {
+                self.court.tell(change, rows.get(&change.subject), None);
+            }
         }
         self.send_out(now_ns);
     }
