@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::limit::LineLimit;
 use super::lines::{About, Line};
 use crate::clock;
+use crate::core::limit::LineLimit;
 use crate::core::query::{VerdictRow, Verdicts};
 use crate::core::table::Table;
 use crate::core::verdict::{Change, Judge, Kind, Severity, Step, Subject, row};

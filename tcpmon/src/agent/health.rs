@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::{Counters, State};
 
-use super::Agent;
+use super::{Agent, Incidents};
 use crate::clock;
 use crate::core::query::{Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts};
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
@@ -86,9 +86,6 @@ impl Agent {
         self.drain();
         self.refresh_counters();
         let now_ns = clock::boottime_ns();
-        let mut limits = self.host.limits.clone();
-        limits.extend(self.sweep_problems.iter().cloned());
-        limits.extend(unfound(self.table.unfound_namespaces()));
         Summary {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -97,18 +94,26 @@ impl Agent {
             uptime_seconds: seconds(now_ns.saturating_sub(self.started_ns)),
             states: self.states(now_ns),
             namespaces: self.table.namespaces(),
-            health: Health {
-                rung: self.rung().into(),
-                events_produced: self.losses.counters.produced,
-                events_delivered: self.stream.as_ref().map_or(0, Stream::delivered),
-                events_lost: owned(self.lost()),
-                events_per_second: self.rates.events(),
-                drift: owned(self.drift()),
-                last_audit_age_seconds: self
-                    .audit_ended_ns
-                    .map(|ended_ns| seconds(now_ns.saturating_sub(ended_ns))),
-                limits,
-            },
+            health: self.health(now_ns),
+        }
+    }
+
+    /// State of the machinery, by the counters as they were read last.
+    pub(super) fn health(&self, now_ns: u64) -> Health {
+        let mut limits = self.host.limits.clone();
+        limits.extend(self.sweep_problems.iter().cloned());
+        limits.extend(unfound(self.table.unfound_namespaces()));
+        Health {
+            rung: self.rung().into(),
+            events_produced: self.losses.counters.produced,
+            events_delivered: self.stream.as_ref().map_or(0, Stream::delivered),
+            events_lost: owned(self.lost()),
+            events_per_second: self.rates.events(),
+            drift: owned(self.drift()),
+            last_audit_age_seconds: self
+                .audit_ended_ns
+                .map(|ended_ns| seconds(now_ns.saturating_sub(ended_ns))),
+            limits,
         }
     }
 
@@ -180,6 +185,11 @@ impl Agent {
             watch_dropped: self.watchers.dropped(),
             verdicts: self.court.counts(),
             judging_ns: self.court.cost_ns(),
+            incidents: self
+                .incidents
+                .as_ref()
+                .map(Incidents::counts)
+                .unwrap_or_default(),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 mod court;
 mod health;
-mod limit;
+mod incidents;
 mod lines;
 mod processes;
 mod rates;
@@ -24,11 +24,13 @@ use crate::clock;
 use crate::core::table::Table;
 use crate::core::verdict::{Judge, Policy};
 use crate::mailbox::Letter;
+use crate::outbox::Outbox;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
 use court::Court;
 pub use health::Host;
 use health::Losses;
+use incidents::Incidents;
 use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
@@ -69,6 +71,8 @@ pub struct Parts {
     pub settings: watch::Receiver<Settings>,
     /// What is known about the machine.
     pub host: Host,
+    /// Where incidents go; `None` saves none.
+    pub outbox: Option<Outbox>,
     /// Called about once a second while the loop turns.
     pub heartbeat: Box<dyn Fn() + Send>,
 }
@@ -94,6 +98,7 @@ pub struct Agent {
     sweep_problems: Vec<String>,
     host: Host,
     court: Court,
+    incidents: Option<Incidents>,
     started_ns: u64,
 }
 
@@ -111,6 +116,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
         mut letters,
         mut settings,
         host,
+        outbox,
         heartbeat,
     } = parts;
     let readiness = match &stream {
@@ -119,6 +125,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
     };
     let audit_interval = settings.borrow_and_update().audit_interval;
     let mut agent = Agent::new(table, stream, jobs, host, audit_interval);
+    agent.incidents = outbox.map(Incidents::new);
     let mut poll = interval(POLL);
     let mut second = interval(Duration::from_secs(1));
     for timer in [&mut poll, &mut second] {
@@ -204,6 +211,7 @@ impl Agent {
             audit_ended_ns: None,
             sweep_problems: Vec::new(),
             court: Court::new(Judge::new(Policy::default()), host.netns),
+            incidents: None,
             host,
             started_ns: clock::boottime_ns(),
         }
@@ -216,6 +224,7 @@ impl Agent {
             table,
             watchers,
             applied_ns,
+            incidents,
             ..
         } = self;
         let Some(stream) = stream else {
@@ -223,9 +232,13 @@ impl Agent {
         };
         let drained = stream.drain(DRAIN_BUDGET, |record| {
             *applied_ns = record.time_ns;
-            if let Some(change) = table.apply(record)
-                && !watchers.is_empty()
-            {
+            let Some(change) = table.apply(record) else {
+                return;
+            };
+            if let Some(incidents) = incidents {
+                incidents.note(table, record, &change);
+            }
+            if !watchers.is_empty() {
                 watchers.show(table, &change);
             }
         });
@@ -266,10 +279,7 @@ impl Agent {
         self.rates.sample(now_ns, events, entered);
         if self.audits.count > 0 {
             let changes = self.court.sit(&mut self.table, now_ns);
-            let rows = self.court.rows(&self.table, &changes, now_ns);
-            for change in &changes {
-                self.court.tell(change, rows.get(&change.subject), None);
-            }
+            self.tell_changes(&changes, now_ns);
         }
         self.send_out(now_ns);
     }

@@ -76,6 +76,24 @@ pub(super) struct Args {
         env = "TCPMON_KERNEL_ATTACH"
     )]
     attach: Option<Attach>,
+    /// Directory for the evidence of verdicts that become critical [default: none is saved]
+    #[arg(
+        long = "incident.directory",
+        value_name = "DIRECTORY",
+        env = "TCPMON_INCIDENT_DIRECTORY"
+    )]
+    incident_directory: Option<PathBuf>,
+    /// Files there at most; the oldest goes first [default: 32]
+    #[arg(
+        long = "incident.max-files",
+        value_name = "NUMBER",
+        env = "TCPMON_INCIDENT_MAX_FILES"
+    )]
+    incident_max_files: Option<u32>,
+    /// Size of one file at most [default: 1MiB]
+    #[arg(long = "incident.max-file-size", value_name = "SIZE",
+          env = "TCPMON_INCIDENT_MAX_FILE_SIZE", value_parser = parse_size)]
+    incident_max_file_size: Option<u32>,
 }
 
 impl Args {
@@ -89,6 +107,9 @@ impl Args {
             audit_interval: self.audit_interval,
             ring_size: self.ring_size,
             attach: self.attach,
+            incident_directory: self.incident_directory.clone(),
+            incident_max_files: self.incident_max_files,
+            incident_max_file_size: self.incident_max_file_size,
         }
     }
 
@@ -204,6 +225,18 @@ fn apply(old: &Config, new: &Config, settings: &watch::Sender<Settings>) {
         ("log.format", old.log_format != new.log_format),
         ("ring.size", old.ring_size != new.ring_size),
         ("kernel.attach", old.attach != new.attach),
+        (
+            "incident.directory",
+            old.incident_directory != new.incident_directory,
+        ),
+        (
+            "incident.max-files",
+            old.incident_max_files != new.incident_max_files,
+        ),
+        (
+            "incident.max-file-size",
+            old.incident_max_file_size != new.incident_max_file_size,
+        ),
     ];
     for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
         log::warn!("{key} changes at the next start only");

@@ -24,6 +24,7 @@ pub struct File {
     audit: Audit,
     ring: Ring,
     kernel: Kernel,
+    incident: Incident,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +59,15 @@ struct Ring {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Kernel {
     attach: Option<Attach>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Incident {
+    directory: Option<PathBuf>,
+    max_files: Option<u32>,
+    #[serde(deserialize_with = "size")]
+    max_file_size: Option<u32>,
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -126,6 +136,9 @@ impl File {
             audit_interval: self.audit.interval,
             ring_size: self.ring.size,
             attach: self.kernel.attach,
+            incident_directory: self.incident.directory,
+            incident_max_files: self.incident.max_files,
+            incident_max_file_size: self.incident.max_file_size,
         }
     }
 }

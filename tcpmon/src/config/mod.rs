@@ -22,6 +22,10 @@ pub const DEFAULT_TELEMETRY_PATH: &str = "/metrics";
 pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes of the ring.
 pub const DEFAULT_RING_SIZE: u32 = 8 << 20;
+/// Incidents kept.
+pub const DEFAULT_INCIDENT_MAX_FILES: u32 = 32;
+/// Bytes of one.
+pub const DEFAULT_INCIDENT_MAX_FILE_SIZE: u32 = 1 << 20;
 
 /// What is set in one place: on the command line and in the environment, or in a file. `None`
 /// leaves it to the next.
@@ -43,6 +47,12 @@ pub struct Layer {
     pub ring_size: Option<u32>,
     /// How to attach.
     pub attach: Option<Attach>,
+    /// Directory for incidents.
+    pub incident_directory: Option<PathBuf>,
+    /// Files there at most.
+    pub incident_max_files: Option<u32>,
+    /// Bytes of one at most.
+    pub incident_max_file_size: Option<u32>,
 }
 
 impl Layer {
@@ -58,6 +68,9 @@ impl Layer {
             audit_interval: self.audit_interval.or(below.audit_interval),
             ring_size: self.ring_size.or(below.ring_size),
             attach: self.attach.or(below.attach),
+            incident_directory: self.incident_directory.or(below.incident_directory),
+            incident_max_files: self.incident_max_files.or(below.incident_max_files),
+            incident_max_file_size: self.incident_max_file_size.or(below.incident_max_file_size),
         }
     }
 }
@@ -81,6 +94,12 @@ pub struct Config {
     pub ring_size: u32,
     /// How to attach.
     pub attach: Attach,
+    /// Directory for incidents; `None` saves none.
+    pub incident_directory: Option<PathBuf>,
+    /// Files there at most, 1 to 10,000.
+    pub incident_max_files: u32,
+    /// Bytes of one at most, 16 KiB to 64 MiB.
+    pub incident_max_file_size: u32,
 }
 
 impl Config {
@@ -106,7 +125,14 @@ impl Config {
         let ring_size = layer.ring_size.unwrap_or(DEFAULT_RING_SIZE);
         values::check_telemetry_path(&telemetry_path)?;
         values::check_audit_interval(audit_interval)?;
+        let incident_max_files = layer
+            .incident_max_files
+            .unwrap_or(DEFAULT_INCIDENT_MAX_FILES);
+        let incident_max_file_size = layer
+            .incident_max_file_size
+            .unwrap_or(DEFAULT_INCIDENT_MAX_FILE_SIZE);
         values::check_ring_size(ring_size)?;
+        values::check_incidents(incident_max_files, incident_max_file_size)?;
         Ok(Self {
             socket: layer.socket.unwrap_or_else(|| DEFAULT_SOCKET.into()),
             listen_address: match layer.listen_address {
@@ -119,6 +145,9 @@ impl Config {
             audit_interval,
             ring_size,
             attach: layer.attach.unwrap_or_default(),
+            incident_directory: layer.incident_directory,
+            incident_max_files,
+            incident_max_file_size,
         })
     }
 }
@@ -168,6 +197,8 @@ mod tests {
             ("[audit]\ninterval = \"10ms\"\n", "audit interval"),
             ("[ring]\nsize = \"5000\"\n", "power of two"),
             ("[log]\nlevel = \"loud\"\n", ":2:9: "),
+            ("[incident]\nmax-files = 0\n", "1 to 10000"),
+            ("[incident]\nmax-file-size = \"1KiB\"\n", "16KiB to 64MiB"),
             ("[web\n", ":1:"),
         ] {
             std::fs::write(&path, text).expect("written");

@@ -116,6 +116,20 @@ pub(super) fn check_ring_size(bytes: u32) -> Result<(), Failure> {
     )))
 }
 
+pub(super) fn check_incidents(max_files: u32, max_file_size: u32) -> Result<(), Failure> {
+    if !(1..=10_000).contains(&max_files) {
+        return Err(Failure::usage(format!(
+            "at most {max_files} incidents are to be kept: it must be from 1 to 10000"
+        )));
+    }
+    if !(16 << 10..=64 << 20).contains(&max_file_size) {
+        return Err(Failure::usage(format!(
+            "an incident is to have {max_file_size} bytes at most: it must be from 16KiB to 64MiB"
+        )));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use tcpmon_common::counter::Foreign;
 use tcpmon_common::{Counters, State};
 
 use crate::core::ending::Ending;
-use crate::core::snapshot::{Audits, ProcessUsage, ProgramUsage, Snapshot, StateNow};
+use crate::core::snapshot::{Audits, Incidents, ProcessUsage, ProgramUsage, Snapshot, StateNow};
 use crate::core::table::{Drift, Totals};
 use crate::core::verdict::{Kind, Severity};
 
@@ -53,6 +53,10 @@ pub(crate) fn snapshot() -> Snapshot {
         watch_dropped: 7,
         verdicts: verdicts(),
         judging_ns: 1_500_000,
+        incidents: Incidents {
+            written: 3,
+            errors: 1,
+        },
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod csv;
 mod explain;
-mod json;
+pub(crate) mod json;
 mod jsonl;
 mod table;
 mod verdicts;

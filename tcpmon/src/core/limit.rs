@@ -4,7 +4,7 @@ const MINUTE_NS: u64 = 60_000_000_000;
 
 /// Counts lines by the minute. Pure: time is an argument.
 #[derive(Debug)]
-pub(super) struct LineLimit {
+pub struct LineLimit {
     a_minute: u32,
     began_ns: u64,
     said: u32,
@@ -13,7 +13,8 @@ pub(super) struct LineLimit {
 
 impl LineLimit {
     /// At most `a_minute` lines in a minute.
-    pub(super) const fn new(a_minute: u32) -> Self {
+    #[must_use]
+    pub const fn new(a_minute: u32) -> Self {
         Self {
             a_minute,
             began_ns: 0,
@@ -23,7 +24,8 @@ impl LineLimit {
     }
 
     /// Begins another minute when the last is over; returns how many lines that one left out, if any.
-    pub(super) fn turn(&mut self, now_ns: u64) -> Option<u64> {
+    #[must_use]
+    pub fn turn(&mut self, now_ns: u64) -> Option<u64> {
         if now_ns < self.began_ns.saturating_add(MINUTE_NS) {
             return None;
         }
@@ -33,7 +35,8 @@ impl LineLimit {
     }
 
     /// Whether one more line may be written; counted either way.
-    pub(super) fn admits(&mut self) -> bool {
+    #[must_use]
+    pub fn admits(&mut self) -> bool {
         let has_room = self.said < self.a_minute;
         if has_room {
             self.said += 1;
