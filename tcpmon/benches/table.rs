@@ -3,11 +3,14 @@
 #![expect(clippy::print_stdout, reason = "its results are its output")]
 
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::time::Instant;
 
-use tcpmon::core::incident::Trail;
-use tcpmon::core::query::SocketsQuestion;
+use tcpmon::core::facts::NetnsIdentity;
+use tcpmon::core::incident::{Circumstances, Incident, Trail};
+use tcpmon::core::query::{Health, SocketsQuestion, VerdictRow};
 use tcpmon::core::table::Table;
+use tcpmon::core::verdict::{Kind, Place, Subject};
 use tcpmon_common::record::{RECORD_SIZE, flag};
 use tcpmon_common::{Record, State};
 
@@ -65,6 +68,59 @@ fn main() {
         assert_eq!(table.sockets(&question, 1).sockets.len(), 50);
     });
     println!("50 oldest of {SOCKETS}: {:.1} µs", seconds * 1e6);
+    incident(&table, &stream);
+}
+
+/// What the owner does when a destination with `SOCKETS` sockets becomes critical.
+fn incident(table: &Table, stream: &[u8]) {
+    let mut trail = Trail::default();
+    let mut other = Table::new();
+    for bytes in stream.chunks_exact(RECORD_SIZE).take(5000) {
+        if let Some(record) = Record::from_bytes(bytes)
+            && let Some(change) = other.apply(&record)
+        {
+            trail.note(&other, &record, &change);
+        }
+    }
+    let address = IpAddr::from([127, 0, 0, 1]);
+    let subject = Subject {
+        kind: Kind::PortExhaustion,
+        process: None,
+        place: Place::Destination {
+            netns: NetnsIdentity {
+                cookie: 1,
+                inode: 4_026_531_840,
+            },
+            source: address,
+            address,
+            port: 80,
+        },
+    };
+    let verdict: VerdictRow = serde_json::from_value(serde_json::json!({
+        "verdict": "port_exhaustion", "severity": "critical", "what": "", "since_seconds": 0.0,
+        "evidence": {}, "sockets": [], "fix_by": "process", "fix": "", "next": [],
+        "confidence": "high", "unknown": [],
+    }))
+    .expect("a verdict");
+    let at = Circumstances {
+        time: "1970-01-01T00:00:00.000000000Z".into(),
+        version: String::new(),
+        host: String::new(),
+        kernel: String::new(),
+        health: Health::default(),
+    };
+    let seconds = best(|| {
+        let (row, at) = (verdict.clone(), at.clone());
+        let incident = Incident::collect(table, &trail, &subject, row, at, 1);
+        assert_eq!(
+            (incident.sockets.len(), incident.sockets_in_all),
+            (1000, SOCKETS)
+        );
+    });
+    println!(
+        "an incident of {SOCKETS} sockets, collected: {:.2} ms",
+        seconds * 1e3
+    );
 }
 
 /// The best of some runs: what the code costs when nothing disturbs it.

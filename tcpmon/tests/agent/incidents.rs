@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
@@ -18,6 +18,8 @@ use crate::place::{Namespace, in_namespace};
 use crate::running::Agent;
 use crate::world::{check, in_workplace, within};
 
+/// A user who is not the agent's.
+const NOBODY: u32 = 65534;
 const KIND: &str = "port_exhaustion";
 /// Sockets a destination must have to be looked at, and some.
 const PORTS: u16 = 12;
@@ -221,17 +223,25 @@ fn a_full_disk_costs_a_line_and_a_count_and_not_the_agent() {
 }
 
 #[test]
-fn a_directory_that_is_missing_is_said_at_the_start() {
+fn a_directory_that_cannot_be_used_is_said_at_the_start() {
     in_namespace(|_| {
         let place = tempfile::tempdir().expect("a directory");
         let missing = place.path().join("missing");
-        let agent = Agent::start(&arguments(&missing));
-        let line = agent.logged("incidents cannot be saved in");
-        assert!(
-            line.contains("level=error") && line.contains("--incident.directory"),
-            "{line}"
-        );
-        assert!(!missing.exists());
-        assert_eq!(agent.http().get("/-/healthy").status, 200);
+        // Of somebody else: the agent is root without the capability to write to it.
+        let theirs = place.path().join("theirs");
+        fs::create_dir(&theirs).expect("made");
+        fs::set_permissions(&theirs, fs::Permissions::from_mode(0o700)).expect("chmod");
+        chown(&theirs, Some(NOBODY), Some(NOBODY)).expect("root may give it away");
+        for (directory, why) in [
+            (&missing, "No such file or directory"),
+            (&theirs, "Permission denied"),
+        ] {
+            let agent = Agent::start(&arguments(directory));
+            let line = agent.logged("incidents cannot be saved in");
+            assert!(line.contains("level=error") && line.contains(why), "{line}");
+            assert!(line.contains("--incident.directory"), "{line}");
+            assert_eq!(agent.http().get("/-/healthy").status, 200);
+        }
+        assert!(!missing.exists() && files(&theirs).is_empty());
     });
 }
