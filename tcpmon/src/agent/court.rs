@@ -14,6 +14,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 const COST_SHARE: u64 = 100;
 /// Lines about verdicts in one minute; a machine with a thousand leaks needs no thousand lines.
 const LINES_A_MINUTE: u32 = 30;
+/// Changes of one sitting that are looked at closely: more than can be logged or saved.
+const MOST_ROWS: usize = 256;
 
 /// The judge, and when it sits next.
 pub(super) struct Court {
@@ -69,7 +71,7 @@ impl Court {
         self.cost_ns
     }
 
-    /// The verdicts that changed and still stand, as rows.
+    /// The verdicts that changed and still stand, as rows; the worst if there are very many.
     pub(super) fn rows(
         &self,
         table: &Table,
@@ -81,7 +83,7 @@ impl Court {
         }
         let verdicts = self.judge.verdicts();
         let standing: FxHashMap<_, _> = verdicts.iter().map(|one| (one.subject, one)).collect();
-        let changed = changes.iter().filter_map(|change| {
+        let changed = changes.iter().take(MOST_ROWS).filter_map(|change| {
             let verdict = standing.get(&change.subject)?;
             let row = row(table, verdict, self.own_netns, now_ns);
             Some((change.subject, row))

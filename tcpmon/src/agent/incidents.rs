@@ -59,7 +59,7 @@ impl Agent {
     }
 
     /// Collects the evidence of what has become critical and hands it over; returns the names of the
-    /// files. At most a queue full at once: collecting takes milliseconds each.
+    /// files. At most a queue full at once: each costs the loop up to a millisecond.
     fn save(
         &mut self,
         changes: &[Change],
@@ -71,16 +71,14 @@ impl Agent {
             return files;
         };
         for change in changes {
-            let Some(row) = rows.get(&change.subject) else {
-                continue;
-            };
             if !incidents.saved.is_due(change, now_ns) {
                 continue;
             }
-            if files.len() == CAPACITY {
+            let row = rows.get(&change.subject);
+            let Some(row) = row.filter(|_| files.len() < CAPACITY) else {
                 incidents.outbox.refuse();
                 continue;
-            }
+            };
             let at = Circumstances {
                 time: incidents.moment(),
                 version: env!("CARGO_PKG_VERSION").into(),

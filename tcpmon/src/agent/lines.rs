@@ -66,7 +66,7 @@ impl About {
 pub(super) struct Line<'a> {
     pub(super) change: &'a Change,
     pub(super) about: &'a About,
-    /// The sentence; `None` once the verdict is over.
+    /// The verdict's sentence, while it stands.
     pub(super) what: Option<&'a str>,
     /// Name of the file its evidence goes to.
     pub(super) incident: Option<&'a str>,
@@ -84,14 +84,13 @@ impl Line<'_> {
 
     fn sentence(&self) -> String {
         let subject = &self.change.subject;
-        match self.what {
-            Some(what) => what.to_owned(),
-            None => format!(
-                "verdict over: {} at {}, at its worst {}",
-                subject.kind.name(),
-                subject.place,
-                self.severity()
-            ),
+        let (kind, place, severity) = (subject.kind.name(), subject.place, self.severity());
+        match (self.change.step, self.what) {
+            (Step::Ended, _) => {
+                format!("verdict over: {kind} at {place}, at its worst {severity}")
+            }
+            (_, Some(what)) => what.to_owned(),
+            (_, None) => format!("{kind} at {place}"),
         }
     }
 

@@ -213,11 +213,14 @@ pub struct Saved(FxHashMap<Subject, u64>);
 impl Saved {
     /// Whether the change is one to save: it has just become critical, and was not saved of late.
     pub fn is_due(&mut self, change: &Change, now_ns: u64) -> bool {
+        let becomes_critical = change.severity == Some(Severity::Critical)
+            && matches!(change.step, Step::Began | Step::Worsened);
+        if !becomes_critical {
+            return false;
+        }
         self.0
             .retain(|_, saved_ns| now_ns < saved_ns.saturating_add(REST_NS));
-        change.severity == Some(Severity::Critical)
-            && matches!(change.step, Step::Began | Step::Worsened)
-            && !self.0.contains_key(&change.subject)
+        !self.0.contains_key(&change.subject)
     }
 
     /// It is saved now.
