@@ -6,17 +6,26 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use tcpmon::core::facts::NetnsIdentity;
+use tcpmon::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet, Timer};
 use tcpmon::core::incident::{Circumstances, Incident, Trail};
 use tcpmon::core::query::{Health, SocketsQuestion, VerdictRow};
-use tcpmon::core::table::Table;
-use tcpmon::core::verdict::{Kind, Place, Subject};
+use tcpmon::core::table::{ByInode, Table};
+use tcpmon::core::tuple::{Family, Tuple};
+use tcpmon::core::verdict::{self, Place, Subject};
 use tcpmon_common::record::{RECORD_SIZE, flag};
-use tcpmon_common::{Record, State};
+use tcpmon_common::{Holder, Record, State};
 
 const CONNECTIONS: u64 = 200_000;
 const SOCKETS: u64 = 500_000;
 const RUNS: usize = 7;
+/// Rows in a chunk of a dump, and slots in a part of a walk.
+const CHUNK: usize = 4096;
+/// Peers that all sockets are connected to; the sockets of one are a group.
+const GROUPS: [u64; 3] = [1, 2, 2000];
+const NETNS: NetnsIdentity = NetnsIdentity {
+    cookie: 1,
+    inode: 4_026_531_840,
+};
 
 fn main() {
     let stream = connections(CONNECTIONS);
@@ -53,6 +62,110 @@ fn main() {
     });
     println!("50 oldest of {SOCKETS}: {:.1} µs", seconds * 1e6);
     incident(&table, &stream);
+    drop(table);
+    for groups in GROUPS {
+        audits(SOCKETS, groups);
+    }
+}
+
+/// The longest the owner is busy with one part of an audit of many sockets, and the whole of it: when
+/// it finds a table empty, and when it finds nothing to mend; the same of a scan of all holders.
+fn audits(count: u64, groups: u64) {
+    let mut table = Table::new();
+    // The kernel's hash table has them in no order, and not in that of the table.
+    for (name, stride) in [("seed", 1), ("audit", 7919)] {
+        let mut parts = Vec::new();
+        let time = DumpTime {
+            started_ns: 3_600_000_000_000,
+            read_ns: 3_600_000_000_000,
+        };
+        table.begin_audit(StateSet::LIVE);
+        for first in (0..count).step_by(CHUNK) {
+            let chunk = first..count.min(first + CHUNK as u64);
+            let rows = chunk.map(|index| row(index * stride % count, groups));
+            let mut rows: Vec<DumpRow> = rows.collect();
+            parts.push(cpu(|| table.audit_rows(NETNS, time, &mut rows)));
+        }
+        table.audit_namespace_done(NETNS, time.started_ns);
+        table.close_audit(time.read_ns + 1, true);
+        walk(&mut table, &mut parts);
+        assert_eq!(table.len() as u64, count);
+        assert_eq!(table.group_count() as u64, groups);
+        tell(&format!("{name} of {count} in {groups} groups"), &parts);
+    }
+    let mut parts = Vec::new();
+    let started_ns = 3_700_000_000_000;
+    for first in (0..count).step_by(CHUNK) {
+        let chunk = first..count.min(first + CHUNK as u64);
+        let holders: Vec<Holder> = chunk.map(|index| holder(index * 7919 % count)).collect();
+        parts.push(cpu(|| table.hear_holders(started_ns, &holders)));
+    }
+    table.close_holders(started_ns, ByInode::default());
+    walk(&mut table, &mut parts);
+    assert_eq!(table.group_count() as u64, groups);
+    assert_eq!(table.processes(), 1);
+    tell(&format!("holders of {count} in {groups} groups"), &parts);
+}
+
+fn walk(table: &mut Table, parts: &mut Vec<f64>) {
+    while table.is_walking() {
+        parts.push(cpu(|| {
+            table.walk_on(CHUNK);
+        }));
+    }
+}
+
+fn tell(what: &str, parts: &[f64]) {
+    println!(
+        "{what}: {:.0} ms in {} parts, the longest {:.2} ms",
+        parts.iter().sum::<f64>() * 1e3,
+        parts.len(),
+        parts.iter().copied().fold(0.0, f64::max) * 1e3
+    );
+}
+
+/// All belong to one process.
+fn holder(number: u64) -> Holder {
+    Holder {
+        sock: 0,
+        cookie: number + 1,
+        inode: number + 1,
+        pid: 10,
+        fd: 3,
+        comm: [b'a'; 16],
+    }
+}
+
+fn row(number: u64, groups: u64) -> DumpRow {
+    DumpRow {
+        cookie: number + 1,
+        state: State::Established,
+        kind: Kind::Full,
+        tuple: Tuple {
+            family: Family::Ipv4,
+            local_port: number as u16,
+            remote_port: 1 + (number % groups) as u16,
+            local: [127; 16],
+            remote: [127; 16],
+        },
+        inode: number as u32 + 1,
+        uid: 0,
+        recv_queue: 0,
+        send_queue: Some(0),
+        expires_ms: 0,
+        timer: Timer::None,
+        unanswered: 0,
+        cgroup: 1,
+        drops: None,
+        last_ack_ms: Some((number.wrapping_mul(0x9e37_79b9) % 1_000_000) as u32),
+    }
+}
+
+/// Processor time in seconds: what others run meanwhile does not count.
+fn cpu(work: impl FnOnce()) -> f64 {
+    let before_ns = tcpmon::clock::thread_cpu_ns();
+    work();
+    (tcpmon::clock::thread_cpu_ns() - before_ns) as f64 / 1e9
 }
 
 /// What the owner does when a destination with `SOCKETS` sockets becomes critical.
@@ -68,7 +181,7 @@ fn incident(table: &Table, stream: &[u8]) {
     }
     let address = IpAddr::from([127, 0, 0, 1]);
     let subject = Subject {
-        kind: Kind::PortExhaustion,
+        kind: verdict::Kind::PortExhaustion,
         process: None,
         place: Place::Destination {
             netns: NetnsIdentity {

@@ -3,7 +3,7 @@
 //! Load and attach, prove, start the sweeper, give up every privilege, and only then start the
 //! runtime and talk to anybody.
 
-use std::sync::mpsc as thread_channel;
+use std::sync::{Arc, mpsc as thread_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
@@ -11,7 +11,7 @@ use caps::Capability;
 use tokio::sync::{mpsc, watch};
 
 use crate::agent::{self, Host, Parts, Settings};
-use crate::config::{Attach, Config};
+use crate::config::{Attach, Config, SockDiag};
 use crate::core::table::Table;
 use crate::failure::{Failure, first_line};
 use crate::mailbox::Mailbox;
@@ -20,7 +20,7 @@ use crate::privilege;
 use crate::source::bpf::{self, Stream, canary, holders::Holders};
 use crate::source::netns;
 use crate::source::procfs::{ProcRoot, inspect, limits};
-use crate::source::sweep::{Job, Report, Sweeper};
+use crate::source::sweep::{Job, Listing, Report, Sweeper};
 use crate::view::incidents::{Keep, Writer};
 
 /// Chunks of rows on their way from the sweeper to the owner: a few, so that a slow owner makes a
@@ -71,7 +71,11 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     };
     // Before the sweeper starts: its thread inherits it.
     privilege::no_new_privileges()?;
-    let (sweeper, jobs, reports) = start_sweeper(holders)?;
+    let listing = match config.sock_diag {
+        SockDiag::Auto => Listing::SockDiag,
+        SockDiag::Off => Listing::Proc,
+    };
+    let (sweeper, jobs, reports) = start_sweeper(holders, listing)?;
     let kept = give_up_privileges(stream.as_ref())?;
     chosen.push(kept);
     // After that, so that its thread may do no more than the others.
@@ -81,9 +85,7 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     };
 
     let (mailbox, letters) = Mailbox::new();
-    let (settings, settings_receiver) = watch::channel(Settings {
-        audit_interval: config.audit_interval,
-    });
+    let (settings, settings_receiver) = watch::channel(settings(config));
     let host = Host {
         name: host_name(),
         kernel: kernel_release(),
@@ -109,6 +111,15 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
         writer,
         chosen: chosen.join(", "),
     })
+}
+
+/// What of the configuration can change while the agent runs.
+#[must_use]
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        audit_interval: config.audit_interval,
+        policy: Arc::new(config.policy.clone()),
+    }
 }
 
 impl Prepared {
@@ -234,7 +245,7 @@ type SweeperEnds = (
     mpsc::Receiver<Report>,
 );
 
-fn start_sweeper(holders: Option<Holders>) -> anyhow::Result<SweeperEnds> {
+fn start_sweeper(holders: Option<Holders>, listing: Listing) -> anyhow::Result<SweeperEnds> {
     let (jobs, jobs_receiver) = thread_channel::channel();
     let (reports, reports_receiver) = mpsc::channel(REPORTS);
     let sweeper = thread::Builder::new()
@@ -243,7 +254,9 @@ fn start_sweeper(holders: Option<Holders>) -> anyhow::Result<SweeperEnds> {
             if let Err(error) = privilege::keep_only(privilege::SWEEPER) {
                 log::warn!("the sweeper keeps more privilege than it needs: {error:#}");
             }
-            let mut sweeper = Sweeper::new(holders, |report| reports.blocking_send(report).is_ok());
+            let mut sweeper = Sweeper::new(holders, listing, |report| {
+                reports.blocking_send(report).is_ok()
+            });
             while let Ok(job) = jobs_receiver.recv() {
                 if !sweeper.run(job) {
                     return;

@@ -288,3 +288,70 @@ fn doctor_says_for_everything_that_is_not_well_what_to_do() {
     let works = report["transitions"]["works"].as_bool().expect("a verdict");
     assert_eq!(output.status.code(), Some(if works { 0 } else { 4 }));
 }
+
+#[test]
+fn a_configuration_is_checked_before_it_is_used() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("tcpmon.toml");
+    let file = path.to_str().expect("a path in UTF-8");
+    std::fs::write(&path, "[verdicts.close_wait]\nage = \"45s\"\n").expect("written");
+    let (code, stdout, stderr) = outcome(&run(&["config", "check", file]));
+    assert_eq!((code, &*stdout, &*stderr), (Some(0), "ok\n", ""));
+
+    std::fs::write(&path, "[verdicts.close_wait]\naeg = \"45s\"\n").expect("written");
+    let (code, stdout, stderr) = outcome(&run(&["config", "check", file]));
+    assert_eq!((code, &*stdout), (Some(2), ""));
+    assert_eq!(
+        stderr,
+        format!("tcpmon: {file}:2:1: there is no key verdicts.close_wait.aeg: the nearest is age")
+    );
+}
+
+#[test]
+fn the_configuration_in_effect_says_where_each_value_comes_from_and_can_be_read_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("tcpmon.toml");
+    let file = path.to_str().expect("a path in UTF-8");
+    let text = "[audit]\ninterval = \"7s\"\n[log]\nformat = \"json\"\n\
+                [[verdicts.override]]\nprocess = \"nginx\"\nclose_wait.age = \"1m\"\n";
+    std::fs::write(&path, text).expect("written");
+    let args = ["config", "show", "--config", file, "--log.level", "debug"];
+    let shown = tcpmon(&args)
+        .env("TCPMON_RING_SIZE", "64KiB")
+        .env("TCPMON_LOG_FORMAT", "logfmt")
+        .output();
+    let (code, shown, stderr) = outcome(&shown.expect("the command starts"));
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    for line in [
+        "interval = \"7s\" # file, line 2",
+        "level = \"debug\" # flag",
+        "format = \"logfmt\" # environment",
+        "size = \"64KiB\" # environment",
+        "leak = 5 # default",
+        "close_wait.age = \"1m\"",
+    ] {
+        assert!(shown.lines().any(|found| found == line), "{line}: {shown}");
+    }
+
+    std::fs::write(&path, &shown).expect("written");
+    let (_, again, _) = outcome(&run(&["config", "show", "--config", file]));
+    let without_source = |text: &str| {
+        let lines = text
+            .lines()
+            .map(|line| line.split(" # ").next().unwrap_or_default().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(without_source(&again), without_source(&shown));
+}
+
+#[test]
+fn the_example_of_a_configuration_is_what_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/tcpmon.toml");
+    let written = std::fs::read_to_string(path).expect("deploy/tcpmon.toml can be read");
+    let (code, example, _) = outcome(&run(&["config", "example"]));
+    assert_eq!(code, Some(0));
+    assert!(
+        written == example,
+        "deploy/tcpmon.toml is stale: run `cargo xtask docs` and commit it"
+    );
+}

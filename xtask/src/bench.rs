@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: what tcpmon costs, as ratios measured side by side in one run.
 
 mod agent;
+mod held;
 mod report;
+mod scale;
 
 use std::path::PathBuf;
 
@@ -18,6 +20,8 @@ const RUNS: usize = 5;
 /// Measure the kernel program, the agent and the table, and write docs/benchmarks.md
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Pairs of runs with and without the agent
     #[arg(long, default_value_t = 5)]
     pairs: usize,
@@ -29,22 +33,37 @@ pub(crate) struct Args {
     no_write: bool,
 }
 
+#[derive(Clone, Copy, clap::Subcommand)]
+enum Part {
+    /// Only half a million sockets that rest: ten minutes and 6 GiB of memory
+    Scale,
+}
+
 /// Runs `cargo xtask bench`.
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::kernel_side()?;
     cargo(&["build", "--release", "--locked", "--package", "tcpmon"]).run()?;
-    let mut report = Report::default();
-    table(&mut report)?;
-    kernel_program(&mut report, args.connections)?;
-    connection_rate(&mut report, args)?;
-    report.print();
-    if !args.no_write {
-        report.write()?;
+    if args.part.is_none() {
+        let mut report = Report::new(report::Section::Events);
+        table(&mut report)?;
+        kernel_program(&mut report, args.connections)?;
+        connection_rate(&mut report, args)?;
+        report.show(args.no_write)?;
     }
-    Ok(())
+    let mut report = Report::new(report::Section::Sockets);
+    scale::measure(&mut report)?;
+    report.show(args.no_write)
 }
 
-/// Decoding and applying records, and the memory of a socket: no kernel needed.
+/// Does something and says how many seconds that took.
+fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+    let start = std::time::Instant::now();
+    let outcome = work();
+    (start.elapsed().as_secs_f64(), outcome)
+}
+
+/// Decoding and applying records, the memory of a socket, and judging: no kernel needed.
 fn table(report: &mut Report) -> Result<()> {
     let words = [
         "bench",
@@ -54,10 +73,12 @@ fn table(report: &mut Report) -> Result<()> {
         "tcpmon",
         "--bench",
         "table",
+        "--bench",
+        "verdicts",
     ];
     let output = cargo(&words)
         .stdout()
-        .context("`cargo bench --bench table` failed")?;
+        .context("`cargo bench --bench table --bench verdicts` failed")?;
     for line in output.lines() {
         let Some((name, value)) = line.split_once(": ") else {
             continue;

@@ -6,10 +6,14 @@ use anyhow::{Context as _, Result};
 
 use crate::sh::{self, repository};
 
-/// Where the book of `tcpmon explain` goes.
-const STATES: &str = "docs/states.md";
+/// Each document, and the command that prints it.
+const DOCUMENTS: [(&str, &[&str]); 2] = [
+    ("docs/states.md", &["explain", "--output", "markdown"]),
+    ("deploy/tcpmon.toml", &["config", "example"]),
+];
 
-/// Write docs/states.md, which is what `tcpmon explain` says
+/// Write docs/states.md, which is what `tcpmon explain` says, and deploy/tcpmon.toml, the example of
+/// a configuration
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
@@ -17,13 +21,16 @@ pub(crate) struct Args {}
 pub(crate) fn run(_: &Args) -> Result<()> {
     let package = ["--quiet", "--locked", "--package", "tcpmon"];
     sh::cargo(&["build"]).args(package).run()?;
-    let book = sh::cargo(&["run"])
-        .args(package)
-        .args(["--", "explain", "--output", "markdown"])
-        .bytes()
-        .context("`tcpmon explain --output markdown` failed")?;
-    let path = repository().join(STATES);
-    fs::write(&path, book).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("{STATES} is written");
+    for (document, command) in DOCUMENTS {
+        let text = sh::cargo(&["run"])
+            .args(package)
+            .args(["--"])
+            .args(command)
+            .bytes()
+            .with_context(|| format!("`tcpmon {}` failed", command.join(" ")))?;
+        let path = repository().join(document);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("{document} is written");
+    }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask load`: bounded TCP load on loopback, for benchmarks and for trying tcpmon out.
 
+pub(crate) mod hold;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
@@ -38,6 +40,20 @@ enum Kind {
         #[arg(long, default_value_t = 500_000)]
         rounds: u64,
     },
+    /// Open connections and hold both ends until standard input ends
+    Hold {
+        /// How many
+        #[arg(long, default_value_t = 10_000)]
+        connections: u64,
+    },
+    /// What one process of `hold` does
+    #[command(hide = true)]
+    HoldPart {
+        #[arg(long)]
+        index: u16,
+        #[arg(long)]
+        connections: u64,
+    },
 }
 
 /// Runs `cargo xtask load`. The last line on stdout is `NAME NUMBER SECONDS`.
@@ -54,6 +70,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let seconds = timed(|| tight(rounds))?;
             println!("tight {rounds} {seconds:.6}");
         }
+        Kind::Hold { connections } => hold::all(connections)?,
+        Kind::HoldPart { index, connections } => hold::part(index, connections)?,
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod bench;
 mod docs;
 mod ebpf_toolchain;
 mod fuzz;
+mod judge;
 mod load;
 mod run;
 mod setup;
@@ -38,6 +39,7 @@ enum Command {
     Test(test::Args),
     Tidy(tidy::Args),
     Bench(bench::Args),
+    Judge(judge::Args),
     Docs(docs::Args),
     Fuzz(fuzz::Args),
     Load(load::Args),
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Judge(args) => judge::run(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Load(args) => load::run(&args),

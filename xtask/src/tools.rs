@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -10,9 +10,21 @@ use crate::apt;
 use crate::sh::{in_path, target_dir};
 
 /// `(program, package)`: reading the kernel's own tables, to compare with ours.
-const FROM_PACKAGES: &[(&str, &str)] = &[("ip", "iproute2"), ("ss", "iproute2"), ("ps", "procps")];
-/// `promtool` checks metrics and alert rules.
-const PROMETHEUS: &str = "prometheus";
+const FROM_PACKAGES: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("ss", "iproute2"),
+    ("ps", "procps"),
+    ("python3", "python3"),
+];
+/// `(program, packages)`: unpacked and not installed, because some would start a service. The last
+/// has the program, those before it the libraries that machines do not have.
+const UNPACKED: &[(&str, &[&str])] = &[
+    // Checks metrics and alert rules.
+    ("promtool", &["prometheus"]),
+    // A server that is well, or stands before one that is not; and its load.
+    ("nginx", &["nginx"]),
+    ("wrk", &["libluajit-5.1-2", "wrk"]),
+];
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<()> {
@@ -27,44 +39,49 @@ pub(crate) fn install() -> Result<()> {
     } else {
         println!("note: install {packages:?}: tests that need them will fail");
     }
-    if find("promtool").is_none() {
-        prometheus()?;
+    for (program, packages) in UNPACKED {
+        if find(program).is_none() {
+            unpack(program, packages)?;
+        }
     }
     Ok(())
 }
 
 /// The program of that name: on `PATH`, or unpacked by [`install`].
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    in_path(program).or_else(|| Some(bin_dir().join(program)).filter(|path| path.is_file()))
+    let unpacked = || bin_dirs().map(|dir| dir.join(program));
+    in_path(program).or_else(|| unpacked().into_iter().find(|path| path.is_file()))
 }
 
 /// `PATH` with the unpacked programs behind everything else.
 pub(crate) fn path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
-    with_dir(&path, &bin_dir())
+    with_dirs(&path, &bin_dirs())
 }
 
-fn with_dir(path: &OsStr, dir: &Path) -> OsString {
-    let dirs = env::split_paths(path).chain([dir.to_owned()]);
+fn with_dirs(path: &OsStr, more: &[PathBuf]) -> OsString {
+    let dirs = env::split_paths(path).chain(more.iter().cloned());
     // A directory that PATH cannot hold is left out.
     env::join_paths(dirs).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Unpacks Prometheus without installing it: Debian's package would start a service.
-fn prometheus() -> Result<()> {
-    if !apt::offers(&[PROMETHEUS]) {
-        println!("note: apt has no {PROMETHEUS}: tests that need promtool cannot run");
+fn unpack(program: &str, packages: &[&str]) -> Result<()> {
+    if !apt::offers(packages) {
+        println!("note: apt does not have {packages:?}: tests that need {program} cannot run");
         return Ok(());
     }
-    apt::unpack(PROMETHEUS, &tools_dir(), &[])
+    for package in packages {
+        apt::unpack(package, &tools_dir(), &[])?;
+    }
+    Ok(())
 }
 
 fn tools_dir() -> PathBuf {
     target_dir().join("tools")
 }
 
-fn bin_dir() -> PathBuf {
-    tools_dir().join("usr/bin")
+fn bin_dirs() -> [PathBuf; 2] {
+    ["usr/bin", "usr/sbin"].map(|dir| tools_dir().join(dir))
 }
 
 #[cfg(test)]
@@ -74,8 +91,11 @@ mod tests {
     #[test]
     fn what_the_machine_has_comes_first() {
         assert_eq!(
-            with_dir(OsStr::new("/bin:/sbin"), Path::new("/t/bin")),
-            "/bin:/sbin:/t/bin"
+            with_dirs(
+                OsStr::new("/bin:/sbin"),
+                &["/t/bin".into(), "/t/sbin".into()]
+            ),
+            "/bin:/sbin:/t/bin:/t/sbin"
         );
     }
 

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::core::limit::LineLimit;
 use crate::core::query::{VerdictRow, Verdicts};
 use crate::core::table::Table;
-use crate::core::verdict::{Change, Judge, Kind, Severity, Step, Subject, row};
+use crate::core::verdict::{Change, Judge, Kind, Policy, Severity, Step, Subject, row};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Judging takes at most this share of a processor.
@@ -38,6 +38,11 @@ impl Court {
             limit: LineLimit::new(LINES_A_MINUTE),
             told: FxHashMap::default(),
         }
+    }
+
+    /// Another policy from the next evaluation on.
+    pub(super) fn set_policy(&mut self, policy: Policy) {
+        self.judge.set_policy(policy);
     }
 
     /// Judges everything if it is time to; returns what has changed, to be told.

@@ -64,7 +64,8 @@ impl Agent {
     fn rung(&self) -> &'static str {
         match &self.stream {
             Some(stream) => stream.rung().name(),
-            None => "sock_diag",
+            None if self.table.dumps_have_cookies() => "sock_diag",
+            None => "proc",
         }
     }
 
@@ -180,6 +181,7 @@ impl Agent {
             processes: self.table.processes() as u64,
             table_bytes: self.table.bytes() as u64,
             audits: self.audits,
+            longest_turn: self.turns.longest(),
             program: self.stream.as_ref().map(|_| self.losses.program),
             process: own::read(&ProcRoot::default()).ok(),
             watch_dropped: self.watchers.dropped(),

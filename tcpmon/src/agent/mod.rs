@@ -9,9 +9,11 @@ mod lines;
 mod processes;
 mod rates;
 mod schedule;
+mod turns;
 mod watchers;
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::mpsc as thread_channel;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
+use crate::core::snapshot::{Audits, Turn};
 use crate::core::table::Table;
 use crate::core::verdict::{Judge, Policy};
 use crate::mailbox::Letter;
@@ -34,6 +37,7 @@ use incidents::Incidents;
 use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
+use turns::Turns;
 use watchers::Watchers;
 
 /// How long an event may wait in the ring of an idle machine. A wake-up per event would cost ten
@@ -41,6 +45,9 @@ use watchers::Watchers;
 const POLL: Duration = Duration::from_millis(25);
 /// Records applied before the other branches of the loop get their turn: about a millisecond.
 const DRAIN_BUDGET: usize = 8192;
+/// Sockets looked at before the other branches get theirs, when all have to be: at most a
+/// millisecond, half of it when nothing is wrong with them.
+const WALK_BUDGET: usize = 4096;
 /// A record takes its time before its place on the ring: two processors may be out of order by that.
 const DISORDER_NS: u64 = 1_000_000;
 /// Processes looked at in one go.
@@ -49,10 +56,12 @@ const PROCESSES: usize = 200;
 const EXPIRE_BUDGET: usize = 100_000;
 
 /// What can be changed while the agent runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Interval between full audits.
     pub audit_interval: Duration,
+    /// What is judged, and how.
+    pub policy: Arc<Policy>,
 }
 
 /// What the agent is made of.
@@ -84,6 +93,8 @@ pub struct Agent {
     jobs: thread_channel::Sender<Job>,
     schedule: Schedule,
     sweeping: Option<Kind>,
+    /// The sweeper is done; the table is not.
+    ending: Option<SweepEnd>,
     /// Processor time the sweep under way has cost this loop so far.
     sweep_cost_ns: u64,
     repairs_before: u64,
@@ -91,9 +102,10 @@ pub struct Agent {
     asked: Asked,
     /// Time of the last record applied.
     applied_ns: u64,
+    turns: Turns,
     rates: Rates,
     losses: Losses,
-    audits: crate::core::snapshot::Audits,
+    audits: Audits,
     audit_ended_ns: Option<u64>,
     sweep_problems: Vec<String>,
     host: Host,
@@ -123,8 +135,8 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
         Some(stream) => Some(register(stream.readiness()?)?),
         None => None,
     };
-    let audit_interval = settings.borrow_and_update().audit_interval;
-    let mut agent = Agent::new(table, stream, jobs, host, audit_interval);
+    let first = settings.borrow_and_update().clone();
+    let mut agent = Agent::new(table, stream, jobs, host, &first);
     agent.incidents = outbox.map(Incidents::new);
     let mut poll = interval(POLL);
     let mut second = interval(Duration::from_secs(1));
@@ -136,20 +148,22 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
     loop {
         tokio::select! {
             () = &mut stop => break,
-            _ = poll.tick() => more = agent.drain(),
+            _ = poll.tick() => more = agent.turn(Agent::drain),
             woken = wake(readiness.as_ref()) => {
                 woken?;
-                more = agent.drain();
+                more = agent.turn(Agent::drain);
             }
-            () = tokio::task::yield_now(), if more => more = agent.drain(),
-            Some(letter) = letters.recv() => agent.answer(letter),
-            Some(report) = reports.recv() => agent.take(report),
+            () = tokio::task::yield_now(), if more => more = agent.turn(Agent::drain),
+            () = tokio::task::yield_now(), if agent.ending.is_some() => agent.turn(Agent::walk_on),
+            Some(letter) = letters.recv() => agent.turn(|agent| agent.answer(letter)),
+            Some(report) = reports.recv() => agent.turn(|agent| agent.take(report)),
             Ok(()) = settings.changed() => {
-                let settings = *settings.borrow_and_update();
-                agent.schedule.set_audit_interval(nanoseconds(settings.audit_interval));
+                let Settings { audit_interval, policy } = settings.borrow_and_update().clone();
+                agent.schedule.set_audit_interval(nanoseconds(audit_interval));
+                agent.court.set_policy(Policy::clone(&policy));
             }
             _ = second.tick() => {
-                agent.once_a_second();
+                agent.turn(Agent::once_a_second);
                 heartbeat();
             }
         }
@@ -192,25 +206,27 @@ impl Agent {
         stream: Option<Stream>,
         jobs: thread_channel::Sender<Job>,
         host: Host,
-        audit_interval: Duration,
+        settings: &Settings,
     ) -> Self {
         Self {
             table,
             stream,
             jobs,
-            schedule: Schedule::new(nanoseconds(audit_interval)),
+            schedule: Schedule::new(nanoseconds(settings.audit_interval)),
             sweeping: None,
+            ending: None,
             sweep_cost_ns: 0,
             repairs_before: 0,
             watchers: Watchers::default(),
             asked: Asked::default(),
             applied_ns: 0,
+            turns: Turns::default(),
             rates: Rates::default(),
             losses: Losses::default(),
-            audits: crate::core::snapshot::Audits::default(),
+            audits: Audits::default(),
             audit_ended_ns: None,
             sweep_problems: Vec::new(),
-            court: Court::new(Judge::new(Policy::default()), host.netns),
+            court: Court::new(Judge::new(Policy::clone(&settings.policy)), host.netns),
             incidents: None,
             host,
             started_ns: clock::boottime_ns(),
@@ -313,19 +329,49 @@ impl Agent {
         }
     }
 
+    /// Does one piece of work and keeps in mind how long that took.
+    fn turn<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let (began_ns, began_cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
+        let outcome = work(self);
+        let now_ns = clock::boottime_ns();
+        let turn = Turn {
+            wall_ns: now_ns.saturating_sub(began_ns),
+            cpu_ns: clock::thread_cpu_ns().saturating_sub(began_cpu_ns),
+        };
+        self.turns.took(turn, now_ns);
+        outcome
+    }
+
     /// Takes a report over. What that costs here is part of the price of the sweep: a large table is
     /// compared as seldom as both sides together demand.
     fn take(&mut self, report: Report) {
         let before_ns = clock::thread_cpu_ns();
-        let ended = self.take_over(report);
+        self.take_over(report);
+        self.settle(before_ns);
+    }
+
+    /// Goes on with what is to be done to every socket at the end of a sweep.
+    fn walk_on(&mut self) {
+        let before_ns = clock::thread_cpu_ns();
+        self.table.walk_on(WALK_BUDGET);
+        self.settle(before_ns);
+    }
+
+    /// Accounts for a part of a sweep that began at `before_ns` of processor time, and ends the
+    /// sweep if that was the last.
+    fn settle(&mut self, before_ns: u64) {
         self.sweep_cost_ns += clock::thread_cpu_ns().saturating_sub(before_ns);
-        if let Some(cost_ns) = ended {
+        if self.table.is_walking() {
+            return;
+        }
+        if let Some(end) = self.ending.take() {
+            let cost_ns = end.cost_ns;
+            self.end_sweep(end);
             self.free(cost_ns);
         }
     }
 
-    /// The sweeper's own cost when the report is the last of its sweep.
-    fn take_over(&mut self, report: Report) -> Option<u64> {
+    fn take_over(&mut self, report: Report) {
         match report {
             Report::Searched { search, cost_ns } => {
                 let now_ns = clock::boottime_ns();
@@ -334,8 +380,9 @@ impl Agent {
                 self.table.give_up_vanished(&search, now_ns);
                 self.sweep_cost_ns += cost_ns;
             }
-            Report::Began(states) => {
+            Report::Began { states, cookies } => {
                 self.repairs_before = self.repairs();
+                self.table.set_dumps_have_cookies(cookies);
                 self.table.begin_audit(states);
             }
             Report::Rows {
@@ -350,45 +397,50 @@ impl Agent {
                 self.table.audit_namespace_done(netns, started_ns);
             }
             Report::Ended(end) => {
-                let cost_ns = end.cost_ns;
-                self.end_sweep(end);
-                return Some(cost_ns);
+                let now_ns = clock::boottime_ns();
+                self.drain_to(now_ns);
+                self.table.close_audit(now_ns, end.complete);
+                self.ending = Some(end);
             }
             Report::Holders {
                 started_ns,
                 holders,
+            } => {
+                self.drain_to(clock::boottime_ns());
+                self.table.hear_holders(started_ns, &holders);
+            }
+            Report::HoldersEnded {
+                started_ns,
+                by_inode,
                 cost_ns,
             } => {
                 self.drain_to(clock::boottime_ns());
-                self.table.set_holders(started_ns, &holders);
-                return Some(cost_ns);
+                self.table.close_holders(started_ns, by_inode);
+                self.ending = Some(SweepEnd::that_cost(cost_ns));
             }
-            Report::Listeners(rows) => self.table.measure_queues(&rows),
+            Report::Listeners(netns, rows) => self.table.measure_queues(netns, &rows),
             Report::Namespace(fact) => self.table.describe_namespace(fact),
+            Report::Minisocks(netns, count) => self.table.count_minisocks(netns, count),
             Report::Machine(fact) => self.table.describe_machine(fact),
             Report::Processes { facts, cost_ns } => {
                 self.table.describe_processes(&facts);
-                return Some(cost_ns);
+                self.ending = Some(SweepEnd::that_cost(cost_ns));
             }
             Report::Process { fact, command_line } => self.answer_process(fact, command_line),
-            Report::Cgroups(paths) => {
+            Report::Cgroups(paths, cost_ns) => {
                 self.table.name_cgroups(&paths);
-                return Some(0);
+                self.ending = Some(SweepEnd::that_cost(cost_ns));
             }
         }
-        None
     }
 
     fn end_sweep(&mut self, end: SweepEnd) {
-        let now_ns = clock::boottime_ns();
-        self.drain_to(now_ns);
-        self.table.end_audit(now_ns, end.complete);
         if self.sweeping == Some(Kind::Audit) {
             self.audits.count += 1;
             self.audits.last_unix_ns = clock::unix_ns();
             self.audits.last_duration_ns = end.duration_ns;
             self.audits.namespaces_failed = end.failed;
-            self.audit_ended_ns = Some(now_ns);
+            self.audit_ended_ns = Some(clock::boottime_ns());
             self.report_repairs();
             for problem in &end.problems {
                 if !self.sweep_problems.contains(problem) {

@@ -1,10 +1,17 @@
 //! When the sweeper is sent out, and for what. Pure: time comes in.
 //!
-//! Every kind of sweep has a shortest interval, and none may use more than a hundredth of a
-//! processor: a sweep that cost 40 ms is not repeated within 4 s.
+//! Every kind of sweep has a shortest interval and a share of a processor: an audit that cost 40 ms
+//! is not repeated within 12 s. All that is done on an idle machine is well below a hundredth of a
+//! processor, so that the loop itself fits into it, too; the dumps of minisocks, which only traffic
+//! leaves, are another hundredth at most.
 
-/// A sweep rests this many times its own cost.
-const COST_SHARE: u64 = 100;
+/// A sweep rests this many times its own cost; the share of a kind is the reciprocal.
+const AUDITS_SHARE: u64 = 300;
+const MINISOCKS_SHARE: u64 = 100;
+const HOLDERS_SHARE: u64 = 1000;
+const QUEUES_SHARE: u64 = 1000;
+const CGROUPS_SHARE: u64 = 2000;
+const PROCESSES_SHARE: u64 = 2000;
 /// After losses the table is wrong now: it may cost a tenth of a processor to mend it.
 const URGENT_COST_SHARE: u64 = 10;
 const SECOND_NS: u64 = 1_000_000_000;
@@ -126,17 +133,17 @@ impl Schedule {
 
     fn due(&self, wishes: Wishes, now_ns: u64) -> Option<Kind> {
         let urgent = self.urgent && self.audits.is_due(SECOND_NS, URGENT_COST_SHARE, now_ns);
-        if urgent || self.audits.is_due(self.audit_ns, COST_SHARE, now_ns) {
+        if urgent || self.audits.is_due(self.audit_ns, AUDITS_SHARE, now_ns) {
             Some(Kind::Audit)
         } else if self.holders_are_due(wishes, now_ns) {
             Some(Kind::Holders)
-        } else if wishes.minisocks && self.minisocks.is_due(MINISOCKS_NS, COST_SHARE, now_ns) {
+        } else if wishes.minisocks && self.minisocks.is_due(MINISOCKS_NS, MINISOCKS_SHARE, now_ns) {
             Some(Kind::Minisocks)
-        } else if wishes.cgroups && self.cgroups.is_due(CGROUPS_NS, COST_SHARE, now_ns) {
+        } else if wishes.cgroups && self.cgroups.is_due(CGROUPS_NS, CGROUPS_SHARE, now_ns) {
             Some(Kind::Cgroups)
-        } else if self.queues.is_due(QUEUES_NS, COST_SHARE, now_ns) {
+        } else if self.queues.is_due(QUEUES_NS, QUEUES_SHARE, now_ns) {
             Some(Kind::Queues)
-        } else if wishes.processes && self.processes.is_due(PROCESSES_NS, COST_SHARE, now_ns) {
+        } else if wishes.processes && self.processes.is_due(PROCESSES_NS, PROCESSES_SHARE, now_ns) {
             Some(Kind::Processes)
         } else {
             None
@@ -144,7 +151,7 @@ impl Schedule {
     }
 
     fn holders_are_due(&self, wishes: Wishes, now_ns: u64) -> bool {
-        let due = |shortest_ns| self.holders.is_due(shortest_ns, COST_SHARE, now_ns);
+        let due = |shortest_ns| self.holders.is_due(shortest_ns, HOLDERS_SHARE, now_ns);
         (wishes.holders && due(HOLDERS_NS)) || (wishes.holders_again && due(HOLDERS_AGAIN_NS))
     }
 
@@ -229,16 +236,54 @@ mod tests {
     }
 
     #[test]
-    fn a_dear_audit_rests_a_hundred_times_its_cost() {
+    fn a_dear_audit_rests_so_many_times_its_cost() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
-        schedule.ended(Kind::Audit, 0, SECOND_NS / 2);
+        schedule.ended(Kind::Audit, 0, 50 * SECOND_NS / AUDITS_SHARE);
         schedule.queues.ended(49 * SECOND_NS, 0);
         assert_eq!(schedule.next(Wishes::default(), 49 * SECOND_NS), None);
         assert_eq!(
             schedule.next(Wishes::default(), 50 * SECOND_NS),
             Some(Kind::Audit)
         );
+    }
+
+    /// An hour in which everything but minisocks is always wished for, looked at ten times a second.
+    #[test]
+    fn all_kinds_together_leave_room_in_a_hundredth_of_an_idle_machines_processor() {
+        let idle = Wishes {
+            minisocks: false,
+            ..ALL
+        };
+        let costs_ms = [
+            (600, 250, 50, 20, 8, 10),
+            (3, 1, 1, 1, 1, 1),
+            (1000, 5, 400, 9, 90, 40),
+        ];
+        for (audit, holders, minisocks, cgroups, queues, processes) in costs_ms {
+            let mut schedule = Schedule::new(SECOND_NS);
+            let (mut now_ns, mut used_ns, hour_ns) = (0, 0, 3600 * SECOND_NS);
+            while now_ns < hour_ns {
+                if let Some(kind) = schedule.next(idle, now_ns) {
+                    let cost_ns = 1_000_000
+                        * match kind {
+                            Kind::Audit => audit,
+                            Kind::Holders => holders,
+                            Kind::Minisocks => minisocks,
+                            Kind::Cgroups => cgroups,
+                            Kind::Queues => queues,
+                            Kind::Processes => processes,
+                        };
+                    used_ns += cost_ns;
+                    now_ns += cost_ns;
+                    schedule.ended(kind, now_ns, cost_ns);
+                }
+                now_ns += SECOND_NS / 10;
+            }
+            // The first of each kind comes without a rest before it.
+            let first_ns = 1_000_000 * (audit + holders + minisocks + cgroups + queues + processes);
+            assert!(used_ns - first_ns <= hour_ns / 150, "{used_ns}");
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use std::future::IntoFuture as _;
 
 use anyhow::Context as _;
-use clap::Args as ClapArgs;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as ClapArgs};
 use sd_notify::NotifyState;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +16,11 @@ use tokio::sync::watch;
 
 use crate::agent::Settings;
 use crate::app::{self, Prepared};
-use crate::config::{Attach, Config, Layer, LogFormat, LogLevel, parse_size};
+use crate::config::{
+    Attach, Changes, Config, Layer, LogFormat, LogLevel, SockDiag, Source, Sources, changes, help,
+    parse_size,
+};
+use crate::failure::Failure;
 use crate::logging;
 use crate::view::api::{self, listen::ApiListener};
 use crate::view::export;
@@ -27,72 +32,92 @@ pub(super) struct Args {
     /// Configuration file (TOML); read again on SIGHUP
     #[arg(long, value_name = "FILE", env = "TCPMON_CONFIG")]
     config: Option<PathBuf>,
-    /// Unix socket for the other commands, mode 0660 [default: /run/tcpmon/tcpmon.sock]
-    #[arg(long, value_name = "PATH", env = "TCPMON_SOCKET")]
+    #[arg(long, value_name = "PATH", env = "TCPMON_SOCKET", help = help("socket"))]
     socket: Option<PathBuf>,
-    /// Address of the metrics [default: 127.0.0.1:9934]
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS",
-        env = "TCPMON_WEB_LISTEN_ADDRESS"
+        env = "TCPMON_WEB_LISTEN_ADDRESS",
+        help = help("web.listen-address")
     )]
     listen_address: Option<SocketAddr>,
-    /// Path of the metrics [default: /metrics]
     #[arg(
         long = "web.telemetry-path",
         value_name = "PATH",
-        env = "TCPMON_WEB_TELEMETRY_PATH"
+        env = "TCPMON_WEB_TELEMETRY_PATH",
+        help = help("web.telemetry-path")
     )]
     telemetry_path: Option<String>,
-    /// How much to log [default: info]
     #[arg(
         long = "log.level",
         value_enum,
         value_name = "LEVEL",
-        env = "TCPMON_LOG_LEVEL"
+        env = "TCPMON_LOG_LEVEL",
+        help = help("log.level")
     )]
     log_level: Option<LogLevel>,
-    /// How a log line looks [default: logfmt]
     #[arg(
         long = "log.format",
         value_enum,
         value_name = "FORMAT",
-        env = "TCPMON_LOG_FORMAT"
+        env = "TCPMON_LOG_FORMAT",
+        help = help("log.format")
     )]
     log_format: Option<LogFormat>,
-    /// Time between two comparisons of the table with the kernel's own lists; longer when that would
-    /// cost more than a hundredth of a processor [default: 5s]
-    #[arg(long = "audit.interval", value_name = "DURATION", env = "TCPMON_AUDIT_INTERVAL",
-          value_parser = humantime::parse_duration)]
+    #[arg(
+        long = "audit.interval",
+        value_name = "DURATION",
+        env = "TCPMON_AUDIT_INTERVAL",
+        value_parser = humantime::parse_duration,
+        help = help("audit.interval")
+    )]
     audit_interval: Option<Duration>,
-    /// Size of the ring between kernel and agent, a power of two [default: 8MiB]
-    #[arg(long = "ring.size", value_name = "SIZE", env = "TCPMON_RING_SIZE", value_parser = parse_size)]
+    #[arg(
+        long = "ring.size",
+        value_name = "SIZE",
+        env = "TCPMON_RING_SIZE",
+        value_parser = parse_size,
+        help = help("ring.size")
+    )]
     ring_size: Option<u32>,
-    /// How to attach to the kernel [default: auto]
     #[arg(
         long = "kernel.attach",
         value_enum,
         value_name = "HOW",
-        env = "TCPMON_KERNEL_ATTACH"
+        env = "TCPMON_KERNEL_ATTACH",
+        help = help("kernel.attach")
     )]
     attach: Option<Attach>,
-    /// Directory for the evidence of verdicts that become critical [default: none is saved]
+    #[arg(
+        long = "kernel.sock-diag",
+        value_enum,
+        value_name = "WHETHER",
+        env = "TCPMON_KERNEL_SOCK_DIAG",
+        help = help("kernel.sock-diag"),
+        hide = true
+    )]
+    sock_diag: Option<SockDiag>,
     #[arg(
         long = "incident.directory",
         value_name = "DIRECTORY",
-        env = "TCPMON_INCIDENT_DIRECTORY"
+        env = "TCPMON_INCIDENT_DIRECTORY",
+        help = help("incident.directory")
     )]
     incident_directory: Option<PathBuf>,
-    /// Files there at most; the oldest goes first [default: 32]
     #[arg(
         long = "incident.max-files",
         value_name = "NUMBER",
-        env = "TCPMON_INCIDENT_MAX_FILES"
+        env = "TCPMON_INCIDENT_MAX_FILES",
+        help = help("incident.max-files")
     )]
     incident_max_files: Option<u32>,
-    /// Size of one file at most [default: 1MiB]
-    #[arg(long = "incident.max-file-size", value_name = "SIZE",
-          env = "TCPMON_INCIDENT_MAX_FILE_SIZE", value_parser = parse_size)]
+    #[arg(
+        long = "incident.max-file-size",
+        value_name = "SIZE",
+        env = "TCPMON_INCIDENT_MAX_FILE_SIZE",
+        value_parser = parse_size,
+        help = help("incident.max-file-size")
+    )]
     incident_max_file_size: Option<u32>,
 }
 
@@ -107,19 +132,35 @@ impl Args {
             audit_interval: self.audit_interval,
             ring_size: self.ring_size,
             attach: self.attach,
+            sock_diag: self.sock_diag,
             incident_directory: self.incident_directory.clone(),
             incident_max_files: self.incident_max_files,
             incident_max_file_size: self.incident_max_file_size,
         }
     }
 
-    fn load(&self) -> anyhow::Result<Config> {
+    /// The configuration, and where the file has its keys.
+    pub(super) fn load(&self) -> Result<(Config, Sources), Failure> {
         Config::load(self.layer(), self.config.as_deref())
     }
 }
 
+/// The keys that are typed rather than in the file: a flag is called as its key.
+pub(super) fn typed(matches: &ArgMatches) -> Sources {
+    let flags = Args::augment_args(clap::Command::new("agent"));
+    let flags = flags.get_arguments().filter_map(|flag| {
+        let source = match matches.value_source(flag.get_id().as_str())? {
+            ValueSource::CommandLine => Source::Flag,
+            ValueSource::EnvVariable => Source::Environment,
+            _ => return None,
+        };
+        Some((flag.get_long()?.to_owned(), source))
+    });
+    flags.collect()
+}
+
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    let config = args.load()?;
+    let (config, _) = args.load()?;
     logging::start(config.log_level, config.log_format);
     // Before anything is attached: a taken port must not leave a trace.
     let web = listen(config.listen_address)?;
@@ -190,58 +231,41 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// Takes over a changed file on SIGHUP. A bad one changes nothing.
-async fn reload(args: Args, mut config: Config, settings: watch::Sender<Settings>) {
+async fn reload(args: Args, mut running: Config, settings: watch::Sender<Settings>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
     while hangup.recv().await.is_some() {
         match args.load() {
-            Ok(new) => {
-                apply(&config, &new, &settings);
-                config = new;
+            Ok((new, _)) => {
+                apply(&running, &new);
+                settings.send_replace(app::settings(&new));
+                // What changes at the next start only stays as it runs.
+                running = Config {
+                    log_level: new.log_level,
+                    audit_interval: new.audit_interval,
+                    policy: new.policy,
+                    ..running
+                };
             }
             Err(error) => {
-                log::error!("the old configuration stays: {error:#}");
+                log::error!("the old configuration stays: {error}");
             }
         }
     }
 }
 
-fn apply(old: &Config, new: &Config, settings: &watch::Sender<Settings>) {
+fn apply(running: &Config, new: &Config) {
     logging::set_level(new.log_level);
-    settings.send_replace(Settings {
-        audit_interval: new.audit_interval,
-    });
-    let fixed = [
-        ("socket", old.socket != new.socket),
-        (
-            "web.listen-address",
-            old.listen_address != new.listen_address,
-        ),
-        (
-            "web.telemetry-path",
-            old.telemetry_path != new.telemetry_path,
-        ),
-        ("log.format", old.log_format != new.log_format),
-        ("ring.size", old.ring_size != new.ring_size),
-        ("kernel.attach", old.attach != new.attach),
-        (
-            "incident.directory",
-            old.incident_directory != new.incident_directory,
-        ),
-        (
-            "incident.max-files",
-            old.incident_max_files != new.incident_max_files,
-        ),
-        (
-            "incident.max-file-size",
-            old.incident_max_file_size != new.incident_max_file_size,
-        ),
-    ];
-    for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
+    let Changes { live, at_start } = changes(running, new);
+    for key in at_start {
         log::warn!("{key} changes at the next start only");
     }
-    log::info!("configuration reloaded");
+    if live.is_empty() {
+        log::info!("configuration reloaded: nothing changes");
+    } else {
+        log::info!("configuration reloaded: {}", live.join(", "));
+    }
 }
 
 fn notify(state: &[NotifyState<'_>]) {

@@ -60,7 +60,7 @@ impl ConnectArgs {
 }
 
 fn prepare_own(default: &Path) -> anyhow::Result<Found> {
-    let config = Config::load(Layer::default(), None)?;
+    let (config, _) = Config::load(Layer::default(), None)?;
     match app::prepare(&config) {
         Ok(prepared) => Ok(Found::Own(Box::new(prepared))),
         Err(error) if Failure::code_of(&error) == exit::NOT_PERMITTED => {

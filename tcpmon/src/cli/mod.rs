@@ -1,6 +1,7 @@
 //! The command line: what was typed, and which command it calls.
 
 mod agent;
+mod config;
 mod connect;
 mod diagnose;
 mod doctor;
@@ -13,7 +14,7 @@ mod watch;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::failure::Failure;
 
@@ -29,6 +30,7 @@ Examples:
   tcpmon watch 'dport = :5432'              every transition towards a database
   tcpmon explain close-wait                 what a state means, and what to do about it
   tcpmon doctor                             what this machine offers, and what it lacks
+  tcpmon config check tcpmon.toml           whether a configuration file is right
 
 Without a running agent, top, ls, watch and diagnose start one of their own, which needs root.";
 
@@ -57,13 +59,17 @@ enum Command {
     Explain(explain::Args),
     /// Say what this machine offers and lacks, and how to mend it
     Doctor(doctor::Args),
+    /// Check a configuration file, or show the configuration in effect
+    Config(config::Args),
 }
 
 /// Runs the command line `arguments`.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let typed = Cli::command().try_get_matches_from(arguments);
+    let typed = typed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match typed {
+        Ok(typed) => typed,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(crate::failure::exit::USAGE);
             // Help into a closed pipe is nobody's failure.
@@ -79,6 +85,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => done(explain::run(&args)),
         Command::Doctor(args) => done(doctor::run(args)),
+        Command::Config(args) => {
+            // Deeper than the command's name: who typed what.
+            let matches = matches
+                .subcommand()
+                .map_or(&matches, |(_, matches)| matches);
+            done(config::run(&args, matches))
+        }
     };
     match outcome {
         Ok(code) => code,
@@ -96,8 +109,6 @@ fn done(outcome: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -1,34 +1,34 @@
 //! The agent's configuration: flag over environment over file over default.
 
+mod changes;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod values;
+mod rules;
+mod show;
+mod table;
+mod value;
+mod words;
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use file::File;
-pub use values::{Attach, LogFormat, LogLevel, parse_size};
+pub use changes::{Changes, changes};
+pub use show::{example, help, show};
+pub use words::{Attach, LogFormat, LogLevel, SockDiag, parse_size};
+
+use crate::core::verdict::Policy;
+use crate::failure::Failure;
 
 /// Where the agent listens for local clients.
 pub const DEFAULT_SOCKET: &str = "/run/tcpmon/tcpmon.sock";
-/// Where the agent listens for Prometheus.
-pub const DEFAULT_LISTEN_ADDRESS: &str = "127.0.0.1:9934";
-/// Where the metrics are.
-pub const DEFAULT_TELEMETRY_PATH: &str = "/metrics";
-/// Interval between full audits.
-pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(5);
-/// Bytes of the ring.
-pub const DEFAULT_RING_SIZE: u32 = 8 << 20;
-/// Incidents kept.
-pub const DEFAULT_INCIDENT_MAX_FILES: u32 = 32;
-/// Bytes of one.
-pub const DEFAULT_INCIDENT_MAX_FILE_SIZE: u32 = 1 << 20;
 
-/// What is set in one place: on the command line and in the environment, or in a file. `None`
-/// leaves it to the next.
+/// What is typed, on the command line or in the environment. `None` leaves it to the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layer {
     /// Path of the unix socket.
@@ -47,6 +47,8 @@ pub struct Layer {
     pub ring_size: Option<u32>,
     /// How to attach.
     pub attach: Option<Attach>,
+    /// Whether to list sockets over sock_diag.
+    pub sock_diag: Option<SockDiag>,
     /// Directory for incidents.
     pub incident_directory: Option<PathBuf>,
     /// Files there at most.
@@ -56,27 +58,32 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// What is set here, and for the rest what is set below.
-    #[must_use]
-    pub fn over(self, below: Self) -> Self {
-        Self {
-            socket: self.socket.or(below.socket),
-            listen_address: self.listen_address.or(below.listen_address),
-            telemetry_path: self.telemetry_path.or(below.telemetry_path),
-            log_level: self.log_level.or(below.log_level),
-            log_format: self.log_format.or(below.log_format),
-            audit_interval: self.audit_interval.or(below.audit_interval),
-            ring_size: self.ring_size.or(below.ring_size),
-            attach: self.attach.or(below.attach),
-            incident_directory: self.incident_directory.or(below.incident_directory),
-            incident_max_files: self.incident_max_files.or(below.incident_max_files),
-            incident_max_file_size: self.incident_max_file_size.or(below.incident_max_file_size),
+    /// Puts what is set here over `config`.
+    fn over(self, config: &mut Config) {
+        fn put<T>(place: &mut T, typed: Option<T>) {
+            if let Some(typed) = typed {
+                *place = typed;
+            }
         }
+        put(&mut config.socket, self.socket);
+        put(&mut config.listen_address, self.listen_address);
+        put(&mut config.telemetry_path, self.telemetry_path);
+        put(&mut config.log_level, self.log_level);
+        put(&mut config.log_format, self.log_format);
+        put(&mut config.audit_interval, self.audit_interval);
+        put(&mut config.ring_size, self.ring_size);
+        put(&mut config.attach, self.attach);
+        put(&mut config.sock_diag, self.sock_diag);
+        let directory = self.incident_directory.map(Some);
+        put(&mut config.incident_directory, directory);
+        put(&mut config.incident_max_files, self.incident_max_files);
+        let size = self.incident_max_file_size;
+        put(&mut config.incident_max_file_size, size);
     }
 }
 
 /// The configuration of an agent, complete and valid.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Path of the unix socket.
     pub socket: PathBuf,
@@ -94,125 +101,90 @@ pub struct Config {
     pub ring_size: u32,
     /// How to attach.
     pub attach: Attach,
+    /// Whether to list sockets over sock_diag.
+    pub sock_diag: SockDiag,
     /// Directory for incidents; `None` saves none.
     pub incident_directory: Option<PathBuf>,
     /// Files there at most, 1 to 10,000.
     pub incident_max_files: u32,
     /// Bytes of one at most, 16 KiB to 64 MiB.
     pub incident_max_file_size: u32,
+    /// What is judged, and how.
+    pub policy: Policy,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            socket: DEFAULT_SOCKET.into(),
+            // For whoever is on this machine; what names processes is not for everybody.
+            listen_address: (std::net::Ipv4Addr::LOCALHOST, 9934).into(),
+            telemetry_path: "/metrics".into(),
+            log_level: LogLevel::default(),
+            log_format: LogFormat::default(),
+            audit_interval: Duration::from_secs(5),
+            ring_size: 8 << 20,
+            attach: Attach::default(),
+            sock_diag: SockDiag::default(),
+            incident_directory: None,
+            incident_max_files: 32,
+            incident_max_file_size: 1 << 20,
+            policy: Policy::default(),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A line of the file, from 1.
+    File(usize),
+    /// The environment.
+    Environment,
+    /// The command line.
+    Flag,
+}
+
+/// Where the values come from, by key; the others are defaults.
+pub type Sources = BTreeMap<String, Source>;
+
 impl Config {
-    /// Puts `typed` over the file at `path`, if one is given, over the defaults.
+    /// Puts `typed` over the file at `path`, if one is given, over the defaults. Says of the file's
+    /// keys where they are.
     ///
     /// # Errors
     ///
     /// The file cannot be read or understood, or a value is out of its range; one sentence says
     /// where and what is right.
-    pub fn load(typed: Layer, path: Option<&Path>) -> anyhow::Result<Self> {
-        let below = match path {
-            Some(path) => file::read(path)?,
-            None => Layer::default(),
+    pub fn load(typed: Layer, path: Option<&Path>) -> Result<(Self, Sources), Failure> {
+        let mut config = Self::default();
+        let lines = match path {
+            Some(path) => file::read(path, &mut config)?,
+            None => file::Lines::default(),
         };
-        Self::from_layer(typed.over(below))
+        typed.over(&mut config);
+        config.check()?;
+        let sources = lines.into_iter();
+        let sources = sources.map(|(key, line)| (key, Source::File(line)));
+        Ok((config, sources.collect()))
     }
 
-    fn from_layer(layer: Layer) -> anyhow::Result<Self> {
-        let telemetry_path = layer
-            .telemetry_path
-            .unwrap_or_else(|| DEFAULT_TELEMETRY_PATH.into());
-        let audit_interval = layer.audit_interval.unwrap_or(DEFAULT_AUDIT_INTERVAL);
-        let ring_size = layer.ring_size.unwrap_or(DEFAULT_RING_SIZE);
-        values::check_telemetry_path(&telemetry_path)?;
-        values::check_audit_interval(audit_interval)?;
-        let incident_max_files = layer
-            .incident_max_files
-            .unwrap_or(DEFAULT_INCIDENT_MAX_FILES);
-        let incident_max_file_size = layer
-            .incident_max_file_size
-            .unwrap_or(DEFAULT_INCIDENT_MAX_FILE_SIZE);
-        values::check_ring_size(ring_size)?;
-        values::check_incidents(incident_max_files, incident_max_file_size)?;
-        Ok(Self {
-            socket: layer.socket.unwrap_or_else(|| DEFAULT_SOCKET.into()),
-            listen_address: match layer.listen_address {
-                Some(address) => address,
-                None => values::default_listen_address(),
-            },
-            telemetry_path,
-            log_level: layer.log_level.unwrap_or_default(),
-            log_format: layer.log_format.unwrap_or_default(),
-            audit_interval,
-            ring_size,
-            attach: layer.attach.unwrap_or_default(),
-            incident_directory: layer.incident_directory,
-            incident_max_files,
-            incident_max_file_size,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_set_is_the_documented_defaults() {
-        let config = Config::load(Layer::default(), None).expect("defaults are valid");
-        assert_eq!(config.listen_address.to_string(), DEFAULT_LISTEN_ADDRESS);
-        assert!(config.listen_address.ip().is_loopback());
-        assert_eq!(config.socket, Path::new(DEFAULT_SOCKET));
-        assert_eq!(config.audit_interval, DEFAULT_AUDIT_INTERVAL);
-    }
-
-    #[test]
-    fn what_is_typed_goes_over_the_file() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("tcpmon.toml");
-        std::fs::write(
-            &path,
-            "socket = \"/tmp/a.sock\"\n[web]\ntelemetry-path = \"/m\"\n[audit]\ninterval = \"7s\"\n",
-        )
-        .expect("written");
-        let typed = Layer {
-            socket: Some("/tmp/b.sock".into()),
-            ..Layer::default()
-        };
-        let config = Config::load(typed, Some(&path)).expect("valid");
-        assert_eq!(config.socket, Path::new("/tmp/b.sock"));
-        assert_eq!(config.telemetry_path, "/m");
-        assert_eq!(config.audit_interval, Duration::from_secs(7));
-    }
-
-    #[test]
-    fn a_bad_file_is_refused_with_line_and_reason() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("tcpmon.toml");
-        for (text, wanted) in [
-            (
-                "[web]\nlisten-addres = \"x\"\n",
-                ":2:1: unknown field `listen-addres`",
-            ),
-            ("[audit]\ninterval = \"soon\"\n", ":2:12: "),
-            ("[audit]\ninterval = \"10ms\"\n", "audit interval"),
-            ("[ring]\nsize = \"5000\"\n", "power of two"),
-            ("[log]\nlevel = \"loud\"\n", ":2:9: "),
-            ("[incident]\nmax-files = 0\n", "1 to 10000"),
-            ("[incident]\nmax-file-size = \"1KiB\"\n", "16KiB to 64MiB"),
-            ("[web\n", ":1:"),
-        ] {
-            std::fs::write(&path, text).expect("written");
-            let error = Config::load(Layer::default(), Some(&path)).expect_err(text);
-            let message = format!("{error:#}");
-            assert!(message.contains(wanted), "{text}: {message}");
-            assert!(!message.contains('\n'), "one sentence: {message}");
+    /// The file is right, and every value is allowed that was typed.
+    fn check(&self) -> Result<(), Failure> {
+        let mut copy = self.clone();
+        for key in table::sections(&mut copy)
+            .iter_mut()
+            .flat_map(|section| &mut section.keys)
+        {
+            let is_allowed = key
+                .value
+                .write()
+                .is_none_or(|value| key.value.read(&value).is_some());
+            if !is_allowed {
+                let (found, allowed) = (key.shown(), key.value.allowed());
+                return Err(Failure::usage(file::refusal(&key.path, &found, &allowed)));
+            }
         }
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_is_named() {
-        let error = Config::load(Layer::default(), Some(Path::new("/nonexistent/x.toml")))
-            .expect_err("no such file");
-        assert!(format!("{error:#}").contains("/nonexistent/x.toml"));
+        Ok(())
     }
 }

@@ -101,6 +101,12 @@ impl Identity {
     }
 }
 
+/// Whether a unit that holds processes can have this name.
+#[must_use]
+pub fn is_unit(name: &str) -> bool {
+    unit(name) == Some(name)
+}
+
 /// The unit whose group is called `element`.
 fn unit(element: &str) -> Option<&str> {
     let name = element.strip_prefix('_').unwrap_or(element);

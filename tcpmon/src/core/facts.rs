@@ -122,7 +122,7 @@ impl Timer {
 /// One socket of a sock_diag dump (`struct inet_diag_msg`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DumpRow {
-    /// Cookie; never 0 in a dump.
+    /// Cookie; 0 only where the dump has none (`/proc/net/tcp`).
     pub cookie: u64,
     /// State; for a minisock its substate.
     pub state: State,
@@ -136,8 +136,8 @@ pub struct DumpRow {
     pub uid: u32,
     /// Bytes not read yet; for a listener the length of its accept queue.
     pub recv_queue: u32,
-    /// Bytes not acknowledged yet; for a listener the limit of its accept queue.
-    pub send_queue: u32,
+    /// Bytes not acknowledged yet; for a listener the limit of its accept queue, where that is told.
+    pub send_queue: Option<u32>,
     /// Milliseconds until the socket's timer fires; for a minisock its remaining life.
     pub expires_ms: u32,
     /// Which timer runs.
@@ -250,7 +250,8 @@ pub struct MinisockCount {
 /// Kernel time of a dump.
 #[derive(Clone, Copy, Debug)]
 pub struct DumpTime {
-    /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns.
+    /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns, or somewhat earlier: what was
+    /// announced before this moment was done when the dump began.
     pub started_ns: u64,
     /// When these rows had been read.
     pub read_ns: u64,

@@ -64,6 +64,26 @@ pub struct Incidents {
     pub errors: u64,
 }
 
+/// How long the owner of the table was busy without looking up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// By the clock, in nanoseconds: also what others ran on its processor meanwhile.
+    pub wall_ns: u64,
+    /// On the processor, in nanoseconds.
+    pub cpu_ns: u64,
+}
+
+impl Turn {
+    /// The longer of two, by either measure.
+    #[must_use]
+    pub fn longest(self, other: Self) -> Self {
+        Self {
+            wall_ns: self.wall_ns.max(other.wall_ns),
+            cpu_ns: self.cpu_ns.max(other.cpu_ns),
+        }
+    }
+}
+
 /// One state at the moment of the snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateNow {
@@ -98,6 +118,8 @@ pub struct Snapshot {
     pub table_bytes: u64,
     /// Audits.
     pub audits: Audits,
+    /// The longest turn of the agent's loop in the last one to two minutes.
+    pub longest_turn: Turn,
     /// The kernel program.
     pub program: Option<ProgramUsage>,
     /// The agent process.

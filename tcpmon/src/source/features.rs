@@ -229,9 +229,10 @@ fn sock_diag() -> Feature {
         Ok(_) => Feature::good("sock_diag", "works"),
         Err(error) => Feature::new(
             "sock_diag",
-            Standing::Missing,
-            format!("{error}"),
-            "modprobe tcp_diag: without it existing sockets, TIME_WAIT and SYN_RECV are unknown",
+            Standing::Limited,
+            format!("{error}: /proc/net/tcp is read instead, which tells less and costs more"),
+            "modprobe tcp_diag: without it accept queue limits, drops and ages of older sockets are \
+             unknown",
         ),
     }
 }

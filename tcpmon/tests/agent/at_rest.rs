@@ -137,3 +137,16 @@ fn the_classic_tracepoint_serves_and_agrees() {
 fn without_any_program_audits_alone_serve_and_agree() {
     agrees(&["--kernel.attach", "none"], "sock_diag");
 }
+
+const WITHOUT_SOCK_DIAG: [&str; 2] = ["--kernel.sock-diag", "off"];
+
+#[test]
+fn without_sock_diag_the_lists_of_proc_serve_and_agree() {
+    agrees(&WITHOUT_SOCK_DIAG, "tp_btf");
+}
+
+#[test]
+fn without_any_program_and_sock_diag_the_lists_of_proc_alone_serve_and_agree() {
+    let args = ["--kernel.attach", "none"];
+    agrees(&[&args[..], &WITHOUT_SOCK_DIAG].concat(), "proc");
+}

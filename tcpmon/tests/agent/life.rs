@@ -7,9 +7,10 @@ use std::process::Stdio;
 
 use aya::programs::loaded_programs;
 use nix::sys::signal::Signal;
+use tcpmon::core::query::Verdicts;
 
 use crate::command::{Running, run, tcpmon};
-use crate::net::{ANY_PORT, address, listener};
+use crate::net::{ANY_PORT, address, listener, pair, read_end};
 use crate::place::{in_namespace, in_silent_namespace, without_flood};
 use crate::running::Agent;
 use crate::world::{check, in_workplace, within};
@@ -103,7 +104,10 @@ fn sighup_takes_over_a_good_file_and_leaves_the_old_settings_for_a_bad_one() {
 
         write("[log]\nlevel = \"debug\"\n[audit]\ninterval = \"1s\"\n[ring]\nsize = \"16KiB\"\n");
         agent.signal(Signal::SIGHUP);
-        agent.logged("configuration reloaded");
+        let line = agent.logged("configuration reloaded");
+        for change in ["log.level", "audit.interval"] {
+            assert!(line.contains(change), "{line}");
+        }
         agent.logged("ring.size changes at the next start only");
         assert!(is_chatty(&agent));
         let mut last = audits(&agent);
@@ -123,6 +127,105 @@ fn sighup_takes_over_a_good_file_and_leaves_the_old_settings_for_a_bad_one() {
         assert_eq!(agent.http().get("/-/ready").status, 200);
         assert!(!agent.client(&["ls"]).succeeded().is_empty());
     });
+}
+
+#[test]
+fn sighup_takes_over_how_verdicts_are_found_and_says_what_has_changed() {
+    in_namespace(|_| {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("tcpmon.toml");
+        let write = |text: &str| fs::write(&path, text).expect("written");
+        write("");
+        let agent = Agent::start(&["--config", path.to_str().expect("UTF-8")]);
+
+        write(
+            "[verdicts.close_wait]\nleak = 7\n[[verdicts.override]]\nprocess = \"nginx\"\n\
+             close_wait.leak = 9\n",
+        );
+        agent.signal(Signal::SIGHUP);
+        let line = agent.logged("configuration reloaded");
+        let changes = "verdicts.close_wait.leak 5 -> 7, verdicts.override no rule -> 1 rule";
+        assert!(line.contains(changes), "{line}");
+
+        write("[verdicts.close_wait]\nleak = 8\nage = \"3m\"\n");
+        agent.signal(Signal::SIGHUP);
+        let line = agent.logged("the old configuration stays");
+        let reason = "tcpmon.toml:3:7: verdicts.close_wait.age is \\\"3m\\\": it must be not above";
+        assert!(
+            line.contains("level=error") && line.contains(reason),
+            "{line}"
+        );
+
+        // The next is compared with what is in effect: the 8 was never.
+        write("[verdicts.close_wait]\nleak = 6\n");
+        agent.signal(Signal::SIGHUP);
+        let line = agent.logged("verdicts.override 1 rule -> no rule");
+        assert!(line.contains("verdicts.close_wait.leak 7 -> 6"), "{line}");
+    });
+}
+
+#[test]
+fn sighup_changes_what_is_judged_at_the_next_evaluation() {
+    in_namespace(|_| {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("tcpmon.toml");
+        let write = |text: &str| fs::write(&path, text).expect("written");
+        write("");
+        let agent = Agent::start(&["--config", path.to_str().expect("UTF-8")]);
+        let service = listener();
+        let port = address(&service).port();
+        let left: Vec<_> = (0..3).map(|_| unclosed(&service)).collect();
+        let stands = || {
+            let answer: Verdicts = agent.api("/v1/verdicts");
+            let mut ports = answer.verdicts.iter().map(|verdict| verdict.service_port);
+            ports.any(|found| found == Some(port))
+        };
+        // They are young: by default nothing is said for 30 s.
+        assert!(!stands());
+
+        let soon = "[verdicts]\nrise = \"0s\"\nfall = \"0s\"\n[verdicts.close_wait]\n\
+                    age = \"10ms\"\nleak_age = \"10ms\"\nleak = 3\n";
+        write(soon);
+        agent.signal(Signal::SIGHUP);
+        within(20, "a verdict", || check(stands(), || "none stands".into()));
+
+        // What was too old is not, when somebody thinks again.
+        write(&soon.replace("10ms", "1h"));
+        agent.signal(Signal::SIGHUP);
+        within(20, "its end", || check(!stands(), || "it stands".into()));
+
+        write(soon);
+        agent.signal(Signal::SIGHUP);
+        within(20, "the verdict again", || {
+            check(stands(), || "none stands".into())
+        });
+        write(&format!("{soon}[[verdicts.ignore]]\nport = {port}\n"));
+        agent.signal(Signal::SIGHUP);
+        within(20, "its end", || check(!stands(), || "it stands".into()));
+
+        write(soon);
+        agent.signal(Signal::SIGHUP);
+        within(20, "the verdict again", || {
+            check(stands(), || "none stands".into())
+        });
+        write(&soon.replacen('\n', "\nenabled = false\n", 1));
+        agent.signal(Signal::SIGHUP);
+        within(20, "the end of all", || {
+            let answer: Verdicts = agent.api("/v1/verdicts");
+            check(answer.verdicts.is_empty(), || {
+                format!("{:#?}", answer.verdicts)
+            })
+        });
+        drop(left);
+    });
+}
+
+/// A connection whose peer has hung up, and that nobody closes.
+fn unclosed(service: &TcpListener) -> TcpStream {
+    let (client, mut server) = pair(service);
+    drop(client);
+    read_end(&mut server);
+    server
 }
 
 #[test]

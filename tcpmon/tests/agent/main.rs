@@ -26,6 +26,7 @@ mod serving;
 mod ss;
 mod storm;
 mod vanishing;
+mod verdicts;
 mod watch;
 mod world;
 

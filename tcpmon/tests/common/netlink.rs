@@ -10,6 +10,7 @@ const LOOPBACK: i32 = 1;
 const SOCK_DESTROY: u16 = 21;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
+const NLM_F_CREATE: u16 = 0x400;
 const HEADER_SIZE: usize = 16;
 
 /// Turns the loopback of the calling thread's namespace on or off.
@@ -63,8 +64,78 @@ pub(crate) fn destroy(local: SocketAddr, remote: SocketAddr) -> bool {
     }
 }
 
+/// What netem does to every packet that leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Netem {
+    pub(crate) delay_ms: u32,
+    /// Of a hundred packets so many are dropped.
+    pub(crate) loss_percent: u32,
+    /// Of a hundred packets so many are sent twice.
+    pub(crate) duplicate_percent: u32,
+    /// Delays differ by up to so much, so that packets overtake each other.
+    pub(crate) jitter_ms: u32,
+}
+
+/// Puts netem on the loopback of the calling thread's namespace. `false`: the kernel has no netem.
+pub(crate) fn disturb_loopback(netem: Netem) -> bool {
+    const TCA_KIND: u16 = 1;
+    const TCA_OPTIONS: u16 = 2;
+    const TCA_NETEM_LATENCY64: u16 = 10;
+    const TCA_NETEM_JITTER64: u16 = 11;
+    const TC_H_ROOT: u32 = u32::MAX;
+    let share = |percent: u32| u32::MAX / 100 * percent;
+    // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter
+    let mut options = Vec::new();
+    for word in [
+        0,
+        10_000,
+        share(netem.loss_percent),
+        0,
+        share(netem.duplicate_percent),
+        0,
+    ] {
+        options.extend(word.to_ne_bytes());
+    }
+    let nanoseconds = |ms: u32| (i64::from(ms) * 1_000_000).to_ne_bytes();
+    attribute(
+        &mut options,
+        TCA_NETEM_LATENCY64,
+        &nanoseconds(netem.delay_ms),
+    );
+    attribute(
+        &mut options,
+        TCA_NETEM_JITTER64,
+        &nanoseconds(netem.jitter_ms),
+    );
+    // struct tcmsg
+    let mut request = vec![0; 4];
+    request.extend(LOOPBACK.to_ne_bytes());
+    request.extend(0_u32.to_ne_bytes());
+    request.extend(TC_H_ROOT.to_ne_bytes());
+    request.extend(0_u32.to_ne_bytes());
+    attribute(&mut request, TCA_KIND, b"netem\0");
+    attribute(&mut request, TCA_OPTIONS, &options);
+    match ask_with(NLM_F_CREATE, NETLINK_ROUTE, libc::RTM_NEWQDISC, &request) {
+        0 => true,
+        errno if errno == -libc::ENOENT || errno == -libc::EOPNOTSUPP => false,
+        errno => panic!("netem: errno {errno}"),
+    }
+}
+
+/// One `struct rtattr` with its padding.
+fn attribute(request: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    request.extend(((4 + value.len()) as u16).to_ne_bytes());
+    request.extend(kind.to_ne_bytes());
+    request.extend(value);
+    request.resize(request.len().next_multiple_of(4), 0);
+}
+
 /// Sends one request and returns the kernel's answer: 0 or a negative errno.
 fn ask(protocol: isize, kind: u16, payload: &[u8]) -> i32 {
+    ask_with(0, protocol, kind, payload)
+}
+
+fn ask_with(flags: u16, protocol: isize, kind: u16, payload: &[u8]) -> i32 {
     let mut socket = netlink_sys::Socket::new(protocol).expect("a netlink socket");
     socket.bind_auto().expect("a netlink address");
     let kernel = netlink_sys::SocketAddr::new(0, 0);
@@ -72,7 +143,7 @@ fn ask(protocol: isize, kind: u16, payload: &[u8]) -> i32 {
     let mut message = Vec::new();
     message.extend(((HEADER_SIZE + payload.len()) as u32).to_ne_bytes());
     message.extend(kind.to_ne_bytes());
-    message.extend((NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
+    message.extend((NLM_F_REQUEST | NLM_F_ACK | flags).to_ne_bytes());
     message.extend([0; 8]);
     message.extend(payload);
     socket.send(&message, 0).expect("sends");

@@ -11,6 +11,7 @@ mod families;
 mod flood;
 mod harness;
 mod lifecycle;
+mod lossy;
 mod namespaces;
 #[path = "../common/net.rs"]
 mod net;

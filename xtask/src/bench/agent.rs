@@ -13,7 +13,7 @@ pub(super) struct Agent {
     child: Child,
     address: String,
     // The socket's directory lives as long as the agent.
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// One scrape: every sample by its name and labels.
@@ -49,7 +49,7 @@ impl Agent {
         Ok(Self {
             child,
             address,
-            _directory: directory,
+            directory,
         })
     }
 
@@ -79,6 +79,34 @@ impl Agent {
             std::thread::sleep(Duration::from_millis(20));
         }
         bail!("the agent has not caught up within four seconds")
+    }
+
+    /// The metrics right after the first audit.
+    pub(super) fn seeded(&self) -> Result<Metrics> {
+        for _ in 0..1000 {
+            let metrics = self.metrics()?;
+            if metrics.sum("tcpmon_audits_total") > 0.0 {
+                return Ok(metrics);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("no audit has ended within twenty seconds")
+    }
+
+    /// `tcpmon ls --limit LIMIT`.
+    pub(super) fn ls(&self, limit: u32) -> Result<()> {
+        let socket = self.directory.path().join("tcpmon.sock");
+        let output = Command::new(super::tcpmon())
+            .args(["ls", "--limit", &limit.to_string(), "--socket"])
+            .arg(socket)
+            .output()?;
+        if !output.status.success() {
+            bail!(
+                "`tcpmon ls` failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(())
     }
 
     pub(super) fn stop(mut self) -> Result<()> {
@@ -118,7 +146,8 @@ impl Metrics {
         self.sum(name) - before.sum(name)
     }
 
-    fn sum(&self, name: &str) -> f64 {
+    /// A metric, summed over its labels.
+    pub(super) fn sum(&self, name: &str) -> f64 {
         self.0
             .iter()
             .filter(|(sample, _)| sample.split('{').next() == Some(name))

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::sh::sh;
 
 /// What the tests and the agent ask of a kernel beyond what Debian builds in.
-const WANTED: &[&str] = &["tcp_diag", "veth", "dummy", "sch_netem"];
+const WANTED: &[&str] = &["tcp_diag", "veth", "dummy", "sch_netem", "tun"];
 
 /// A module, ready for `insmod`.
 pub(super) struct Module {

@@ -90,7 +90,7 @@ impl Table {
                 self.totals.count_drift(Drift::Reborn);
                 self.drop_socket(stale);
             }
-            self.forget_dumped(record.cookie);
+            self.forget_dumped(record);
             return self.bear(record, old, new);
         }
         if let Some(id) = known {
@@ -107,17 +107,26 @@ impl Table {
 
     /// A socket of which only a dump has spoken begins anew: the request of a handshake that is
     /// done now, or a disconnected socket that is used again.
-    fn forget_dumped(&mut self, cookie: u64) {
-        if !self.by_cookie.is_empty()
-            && let Some(id) = self.by_cookie.get(&cookie).copied()
-        {
-            self.drop_socket(id);
+    #[inline]
+    fn forget_dumped(&mut self, record: &Record) {
+        let netns = self.namespaces.intern(netns_of(record));
+        if let Some(id) = self.find_dumped(netns, record) {
+            let socket = self.slots.get(id);
+            // Addresses alone may be the listener's.
+            let is_it = socket.cookie != 0
+                || socket.kind == Kind::Request
+                || (record.inode != 0 && socket.inode == record.inode);
+            if is_it {
+                self.drop_socket(id);
+            }
         }
     }
 
     fn bear(&mut self, record: &Record, old: State, new: State) -> SlotId {
         let mut socket = Socket::new(old.folded(), record.time_ns);
         socket.sock = record.sock;
+        socket.cookie = record.cookie;
+        socket.tuple = Tuple::of_record(record).unwrap_or(Tuple::UNKNOWN);
         socket.netns = self.namespaces.intern(netns_of(record));
         socket.role = Some(match new {
             State::SynSent => Role::Client,
@@ -136,15 +145,13 @@ impl Table {
 
     /// A socket older than the agent, or one whose birth was lost.
     fn adopt(&mut self, record: &Record, old: State) -> SlotId {
-        let dumped = self.by_cookie.get(&record.cookie).copied();
-        if let Some(id) = dumped.filter(|_| record.cookie != 0) {
-            self.by_cookie.remove(&record.cookie);
+        let netns = self.namespaces.intern(netns_of(record));
+        if let Some(id) = self.find_dumped(netns, record) {
             self.by_sock.insert(record.sock, id);
             self.slots.get_mut(id).sock = record.sock;
             self.correct_state(id, record, old);
             return id;
         }
-        let netns = self.namespaces.intern(netns_of(record));
         // `ss -K` announces the end of a listener twice: `tcp_abort` (`net/ipv4/tcp.c`) sets CLOSE,
         // and `tcp_done` of the closed socket sets it again. Nothing was missed.
         if self.is_seeded(netns) && old != State::Close {
@@ -152,6 +159,8 @@ impl Table {
         }
         let mut socket = Socket::new(old.folded(), record.time_ns);
         socket.sock = record.sock;
+        socket.cookie = record.cookie;
+        socket.tuple = Tuple::of_record(record).unwrap_or(Tuple::UNKNOWN);
         socket.netns = netns;
         socket.age_is_lower_bound = true;
         let id = self.add(socket, None);
@@ -177,15 +186,20 @@ impl Table {
         if record.minisocks != MINISOCKS_UNKNOWN {
             self.namespaces.get_mut(netns).kernel_minisocks = Some(u64::from(record.minisocks));
         }
+        let mut readdressed = false;
+        if let Some(tuple) = Tuple::of_record(record)
+            && self.slots.get(id).tuple != tuple
+            && says_more(&tuple, &self.slots.get(id).tuple, edge)
+        {
+            self.set_tuple(id, tuple);
+            readdressed = true;
+            if !self.dumps_have_cookies {
+                self.forget_dumped(record);
+            }
+        }
         let socket = self.slots.get_mut(id);
         socket.touched_ns = record.time_ns;
-        let mut moves = socket.place.group().is_none();
-        if let Some(tuple) = Tuple::of_record(record)
-            && says_more(&tuple, &socket.tuple, edge)
-        {
-            socket.tuple = tuple;
-            moves = true;
-        }
+        let mut moves = socket.place.group().is_none() || readdressed;
         if record.inode != 0 {
             socket.inode = record.inode;
         }
@@ -198,12 +212,9 @@ impl Table {
             self.cgroups.want(record.cgroup_id);
         }
         if record.cookie != 0 && socket.cookie != record.cookie {
-            socket.cookie = record.cookie;
+            self.set_cookie(id, record.cookie);
             // A child announced with its listener's cookie shows only now which request it was.
-            self.forget_dumped(record.cookie);
-            if let Some(audit) = &mut self.audit {
-                audit.index(record.cookie, Kind::Full, id);
-            }
+            self.forget_dumped(record);
         }
         let owner = self.slots.get(id).owner.map(|owner| owner.process);
         self.learn_owner(id, record, edge);
@@ -314,6 +325,10 @@ impl Table {
         let ending = Ending::of(old, record);
         self.totals.endings[ending as usize] += 1;
         self.tally(id, ending, record.time_ns);
+        // The full socket: a dump that began before may show it still.
+        if let Some(audit) = &mut self.audit {
+            audit.bury(self.slots.get(id));
+        }
         self.count_failure(id, ending, record.time_ns);
         match ending {
             Ending::TimeWait => {
@@ -334,9 +349,6 @@ impl Table {
                     self.totals.durations[old as usize].observe(duration_ns);
                 }
                 self.totals.entered[State::Close as usize] += 1;
-                if let Some(audit) = &mut self.audit {
-                    audit.bury(self.slots.get(id));
-                }
                 self.drop_socket(id);
             }
         }
@@ -354,10 +366,6 @@ impl Table {
         if let Some(owner) = &mut socket.owner {
             owner.fd = None;
             owner.holders = 0;
-        }
-        let cookie = socket.cookie;
-        if let Some(audit) = &mut self.audit {
-            audit.index(cookie, Kind::Minisock, id);
         }
     }
 }

@@ -5,12 +5,15 @@
 //! Then, for every row: a socket touched since the dump of its namespace began is newer in the
 //! table than in the dump, and is left alone; so is a row whose socket has ended meanwhile.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use tcpmon_common::State;
 
 use super::namespaces::NetnsId;
 use super::socket::{Details, SlotId, Socket};
 use super::totals::Drift;
+use super::walk::Task;
 use super::{TIME_WAIT_NS, Table};
 use crate::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet};
 use crate::core::query::Role;
@@ -20,94 +23,129 @@ use crate::core::tuple::Tuple;
 /// came again. Less is the coarseness of the kernel's timers.
 const RENEWED_NS: u64 = 5_000_000_000;
 
+/// One socket added in so many is remembered as a signpost.
+const SIGNPOSTS: usize = 4;
+
 /// An audit under way.
 #[derive(Debug)]
 pub(super) struct Audit {
     number: u32,
     /// What is compared; a socket in another state is not looked at.
     states: StateSet,
-    by_cookie: FxHashMap<(u64, Kind), SlotId>,
-    /// Sockets without a cookie: kernels before 5.12, and the classic tracepoint.
-    by_tuple: FxHashMap<(NetnsId, Tuple), SlotId>,
     ended_cookies: FxHashSet<u64>,
     ended_tuples: FxHashSet<Tuple>,
+    /// Some of the sockets it added, by state and entry: where in its list another belongs. Without
+    /// them a chunk of old sockets would be a walk along half of the list.
+    signposts: BTreeMap<(u8, u64), SlotId>,
+    added: usize,
     /// When the dump of each namespace began.
     swept: FxHashMap<NetnsId, u64>,
+    /// A listener was found that nobody had announced.
+    found_listener: bool,
 }
 
 impl Audit {
-    pub(super) fn index(&mut self, cookie: u64, kind: Kind, id: SlotId) {
-        if cookie != 0 {
-            self.by_cookie.insert((cookie, kind), id);
-        }
-    }
-
-    /// Whether a row without a socket in the table is to be added. Not if its socket has ended since
-    /// the audit began; a minisock may outlive it. An audit of some states only knows the sockets
-    /// in these, so only what the stream never announces can be new to it.
-    fn takes(&self, row: &DumpRow) -> bool {
-        if row.kind != Kind::Full {
-            return true;
-        }
-        self.states == StateSet::LIVE
-            && !self.ended_cookies.contains(&row.cookie)
-            && !self.ended_tuples.contains(&row.tuple)
-    }
-
     pub(super) fn bury(&mut self, socket: &Socket) {
-        if socket.cookie == 0 {
-            self.ended_tuples.insert(socket.tuple);
-        } else {
+        if socket.cookie != 0 {
             self.ended_cookies.insert(socket.cookie);
         }
+        self.ended_tuples.insert(socket.tuple);
+    }
+
+    /// The last signpost in the list of the state that is not after `key`.
+    fn signpost(&self, key: (u8, u64)) -> Option<SlotId> {
+        let (found, id) = self.signposts.range(..=key).next_back()?;
+        (found.0 == key.0).then_some(*id)
+    }
+
+    fn put_signpost(&mut self, key: (u8, u64), id: SlotId) {
+        self.added += 1;
+        if self.added.is_multiple_of(SIGNPOSTS) {
+            self.signposts.insert(key, id);
+        }
+    }
+
+    /// Whether the row's socket has ended since the audit began.
+    fn has_buried(&self, row: &DumpRow) -> bool {
+        if row.cookie == 0 {
+            self.ended_tuples.contains(&row.tuple)
+        } else {
+            self.ended_cookies.contains(&row.cookie)
+        }
+    }
+}
+
+/// All rows of an audit have been compared; what has not been seen is looked for.
+#[derive(Debug)]
+pub(super) struct Ending {
+    audit: Audit,
+    superseded: FxHashMap<NetnsId, u64>,
+    complete: bool,
+    pub(super) now_ns: u64,
+}
+
+impl Ending {
+    /// Whether a listener was found that nobody had announced: it may have accepted what was taken for
+    /// connections of our own.
+    pub(super) const fn found_listener(&self) -> bool {
+        self.audit.found_listener
+    }
+
+    /// Whether the kernel no longer has the socket.
+    pub(super) fn is_over(&self, socket: &Socket) -> bool {
+        let is_superseded = || {
+            let since = self.superseded.get(&socket.netns);
+            since.is_some_and(|started_ns| socket.touched_ns < *started_ns)
+        };
+        self.audit.states.contains(socket.state)
+            && (is_gone(&self.audit, socket, self.complete) || is_superseded())
     }
 }
 
 impl Table {
-    /// Begins an audit of the sockets in `states`; another one under way is given up. Costs a step
-    /// per socket in these states.
+    /// Begins an audit of the sockets in `states`; another one under way is given up.
     pub fn begin_audit(&mut self, states: StateSet) {
         self.audits = self.audits.wrapping_add(1).max(1);
-        let mut audit = Audit {
+        self.audit = Some(Audit {
             number: self.audits,
             states,
-            by_cookie: FxHashMap::default(),
-            by_tuple: FxHashMap::default(),
             ended_cookies: FxHashSet::default(),
             ended_tuples: FxHashSet::default(),
+            signposts: BTreeMap::new(),
+            added: 0,
             swept: FxHashMap::default(),
-        };
-        for id in self.slots.in_states(states) {
-            let socket = self.slots.get(id);
-            if socket.cookie == 0 {
-                audit.by_tuple.insert((socket.netns, socket.tuple), id);
-            } else {
-                audit.index(socket.cookie, socket.kind, id);
-            }
-        }
-        self.audit = Some(audit);
+            found_listener: false,
+        });
     }
 
-    /// Compares the rows of one namespace with the table. Sorts `rows` by age.
+    /// Compares the rows of one namespace with the table. Sorts `rows`: listeners first, so that what
+    /// they accepted finds them, then by age.
     pub fn audit_rows(&mut self, netns: NetnsIdentity, time: DumpTime, rows: &mut [DumpRow]) {
         let Some(mut audit) = self.audit.take() else {
             return;
         };
         let netns = self.namespaces.intern(netns);
-        rows.sort_unstable_by_key(|row| entered(row, time.read_ns).0);
+        rows.sort_unstable_by_key(|row| {
+            let is_accepted = row.state != State::Listen;
+            (is_accepted, entered(row, time.read_ns).0)
+        });
         let mut near: [Option<SlotId>; State::ALL.len() + 1] = [None; State::ALL.len() + 1];
         for row in rows.iter() {
-            if let Some(id) = find(&audit, netns, row).filter(|id| self.is_same(*id, row)) {
+            if let Some(id) = self.find_row(netns, row) {
                 self.slots.get_mut(id).seen_in = audit.number;
                 self.set_netns(id, netns);
                 self.compare(id, row, time);
                 self.regroup(id);
-            } else if audit.takes(row) {
-                let place = &mut near[row.state.folded() as usize];
-                let id = self.add_row(netns, row, time, *place);
+            } else if self.takes(&audit, row) {
+                let state = row.state.folded();
+                let key = (state.number(), entered(row, time.read_ns).0);
+                let place = &mut near[state as usize];
+                let signpost = audit.signpost(key);
+                let id = self.add_row(netns, row, time, self.later(*place, signpost));
                 *place = Some(id);
+                audit.put_signpost(key, id);
+                audit.found_listener |= row.state == State::Listen;
                 self.slots.get_mut(id).seen_in = audit.number;
-                audit.index(row.cookie, row.kind, id);
             }
         }
         self.audit = Some(audit);
@@ -116,37 +154,44 @@ impl Table {
     /// Says that all rows of a namespace have been passed on, and when its dump began.
     pub fn audit_namespace_done(&mut self, netns: NetnsIdentity, started_ns: u64) {
         let netns = self.namespaces.intern(netns);
+        // The dump has shown all there are; what the last record told may be long over.
+        self.namespaces.get_mut(netns).kernel_minisocks = None;
         if let Some(audit) = &mut self.audit {
             audit.swept.insert(netns, started_ns);
         }
     }
 
     /// Ends the audit: what the kernel no longer has is removed. `complete`: every namespace the
-    /// machine has was swept.
+    /// machine has was swept. All at once; [`Table::close_audit`] is for a table with many sockets.
     pub fn end_audit(&mut self, now_ns: u64, complete: bool) {
-        let Some(audit) = self.audit.take() else {
+        self.close_audit(now_ns, complete);
+        while self.walk_on(usize::MAX) {}
+    }
+
+    /// Begins to end the audit: [`Table::walk_on`] does the rest.
+    pub fn close_audit(&mut self, now_ns: u64, complete: bool) {
+        let Some(mut audit) = self.audit.take() else {
             return;
         };
+        audit.signposts = BTreeMap::new();
         let superseded = self.namespaces.superseded(&audit.swept);
-        let gone: Vec<SlotId> = self
-            .slots
-            .in_states(audit.states)
-            .filter(|id| {
-                let socket = self.slots.get(*id);
-                let is_superseded = superseded
-                    .get(&socket.netns)
-                    .is_some_and(|started_ns| socket.touched_ns < *started_ns);
-                is_superseded || is_gone(&audit, socket, complete)
-            })
-            .collect();
-        for id in gone {
-            self.end_unseen(id, now_ns);
-        }
         if audit.states == StateSet::LIVE {
-            self.seeded |= complete;
+            // All rows have been compared: what only the walk is to remove was not seen.
             let first_ns = audit.swept.values().min().copied();
             self.last_audit = (audit.number, first_ns.unwrap_or(now_ns));
-            for netns in audit.swept.keys() {
+        }
+        self.start_walk(Task::EndAudit(Ending {
+            audit,
+            superseded,
+            complete,
+            now_ns,
+        }));
+    }
+
+    pub(super) fn audit_ended(&mut self, ending: &Ending) {
+        if ending.audit.states == StateSet::LIVE {
+            self.seeded |= ending.complete;
+            for netns in ending.audit.swept.keys() {
                 self.namespaces.get_mut(*netns).seeded = true;
             }
         }
@@ -154,13 +199,27 @@ impl Table {
         self.endpoints.forget_namespaces(&gone);
     }
 
-    /// Whether the slot still holds what the index promised.
-    fn is_same(&self, id: SlotId, row: &DumpRow) -> bool {
-        let socket = self.slots.get(id);
-        let is_same_kind = socket.kind == row.kind;
-        self.slots.is_alive(id)
-            && is_same_kind
-            && (socket.cookie == row.cookie || socket.cookie == 0)
+    /// Of two places to begin a search at, the one further along; a socket that is gone is none.
+    fn later(&self, one: Option<SlotId>, other: Option<SlotId>) -> Option<SlotId> {
+        let places = [one, other.filter(|id| self.slots.is_alive(*id))];
+        let places = places.into_iter().flatten();
+        places.max_by_key(|id| self.slots.get(*id).entered_ns)
+    }
+
+    /// Whether a row without a socket in the table is to be added. Not if its socket has ended since
+    /// the audit began; a minisock may outlive it. An audit of some states takes only what the
+    /// stream never announces: a full socket in one of them may be on its way into the table.
+    fn takes(&self, audit: &Audit, row: &DumpRow) -> bool {
+        match row.kind {
+            Kind::Minisock => true,
+            // Its handshake may be done by now.
+            Kind::Request => {
+                let became = |socket: &Socket| socket.kind == Kind::Full;
+                !audit.has_buried(row)
+                    && (row.cookie == 0 || self.with_cookie(row.cookie, became).is_none())
+            }
+            Kind::Full => audit.states == StateSet::LIVE && !audit.has_buried(row),
+        }
     }
 
     fn compare(&mut self, id: SlotId, row: &DumpRow, time: DumpTime) {
@@ -186,8 +245,14 @@ impl Table {
 
     /// Takes over what every dump tells anew.
     fn refresh(&mut self, id: SlotId, row: &DumpRow) {
+        if row.cookie != 0 {
+            self.set_cookie(id, row.cookie);
+        }
+        let tuple = self.slots.get(id).tuple;
+        if tuple.local_port == 0 || tuple.remote_port == 0 {
+            self.set_tuple(id, row.tuple);
+        }
         let socket = self.slots.get_mut(id);
-        socket.cookie = row.cookie;
         socket.details = Some(Details::of(row));
         if row.inode != 0 {
             socket.inode = u64::from(row.inode);
@@ -196,9 +261,6 @@ impl Table {
         if row.cgroup != 0 && socket.cgroup != row.cgroup {
             socket.cgroup = row.cgroup;
             self.cgroups.want(row.cgroup);
-        }
-        if socket.tuple.local_port == 0 || socket.tuple.remote_port == 0 {
-            socket.tuple = row.tuple;
         }
     }
 
@@ -293,18 +355,6 @@ impl Table {
             self.totals.durations[state as usize].observe(age_ns);
         }
     }
-}
-
-fn find(audit: &Audit, netns: NetnsId, row: &DumpRow) -> Option<SlotId> {
-    if let Some(id) = audit.by_cookie.get(&(row.cookie, row.kind)) {
-        return Some(*id);
-    }
-    if audit.by_tuple.is_empty() {
-        return None;
-    }
-    let here = audit.by_tuple.get(&(netns, row.tuple));
-    here.or_else(|| audit.by_tuple.get(&(NetnsId::UNKNOWN, row.tuple)))
-        .copied()
 }
 
 fn is_gone(audit: &Audit, socket: &Socket, complete: bool) -> bool {

@@ -8,8 +8,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tcpmon_common::State;
 
 use super::namespaces::NetnsId;
+use super::processes::Process;
 use super::socket::Socket;
-use crate::core::ending::Ending;
 use crate::core::fsm::Edge;
 use crate::core::lives::Lives;
 use crate::core::query::Role;
@@ -103,6 +103,8 @@ pub struct Traffic {
     pub closed_there_first: u64,
     /// `connect()` calls that failed because no local port was left (`EADDRNOTAVAIL`).
     pub no_port: u64,
+    /// Whose the last of them was, where that is known.
+    pub no_port_of: Option<Process>,
     /// How long connections were ESTABLISHED.
     pub lives: Lives,
     /// Last time any of this happened, `CLOCK_BOOTTIME` ns.
@@ -225,11 +227,10 @@ impl Endpoints {
     }
 
     /// Counts a `connect()` that found no port.
-    pub(super) fn count_ending(&mut self, id: EndpointId, ending: Ending, time_ns: u64) {
-        if matches!(ending, Ending::NoPort | Ending::AddressInUse)
-            && let Some(entry) = self.entry_mut(id)
-        {
+    pub(super) fn count_no_port(&mut self, id: EndpointId, of: Option<Process>, time_ns: u64) {
+        if let Some(entry) = self.entry_mut(id) {
             entry.traffic.no_port += 1;
+            entry.traffic.no_port_of = of.or(entry.traffic.no_port_of);
             entry.traffic.last_ns = time_ns;
         }
     }

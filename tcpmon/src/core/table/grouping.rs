@@ -38,6 +38,18 @@ impl<'a> Group<'a> {
         self.table.groups.key(self.id).endpoint
     }
 
+    /// All of its sockets.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.table.groups.sockets_of(self.id)
+    }
+
+    /// Sockets that ever came into `bucket` since the group is there.
+    #[must_use]
+    pub fn came(&self, bucket: Bucket) -> u64 {
+        self.table.groups.list(self.id, bucket).came
+    }
+
     /// Sockets in `bucket`.
     #[must_use]
     pub fn count(&self, bucket: Bucket) -> u32 {
@@ -106,10 +118,12 @@ impl Table {
         self.slots.get(id)
     }
 
-    /// Marks the sockets of a group that entered `bucket` before `before_ns` as ripe. Costs a step
-    /// per socket that became so since the last time.
-    pub fn ripen(&mut self, group: GroupId, bucket: Bucket, before_ns: u64) {
-        self.groups.ripen(&mut self.slots, group, bucket, before_ns);
+    /// Marks the sockets of a group that entered `bucket` before `before_ns` as ripe, the oldest
+    /// first and at most `most`; says how many. Costs a step per socket that became so since the
+    /// last time.
+    pub fn ripen(&mut self, group: GroupId, bucket: Bucket, before_ns: u64, most: u32) -> u32 {
+        let Self { groups, slots, .. } = self;
+        groups.ripen(slots, (group, bucket), before_ns, most)
     }
 
     /// Puts the socket where it belongs, after any change of its owner, its addresses, its kind or
@@ -190,6 +204,20 @@ impl Table {
         }
     }
 
+    /// Puts a socket that does not say who opened it to the service on its port. A dump may show what
+    /// a listener accepted before the listener.
+    pub(super) fn move_to_service(&mut self, id: SlotId) {
+        let socket = self.slots.get(id);
+        let endpoint = self.endpoint_id_of(socket).and_then(|id| self.endpoint(id));
+        let is_away = matches!(endpoint, Some((Endpoint::Destination { .. }, _)));
+        let (netns, port) = (socket.netns, socket.tuple.local_port);
+        if is_away && socket.role.is_none() && self.listeners.serves(netns, port) {
+            let key = self.key_of(id, None);
+            self.leave_group(id);
+            self.join_group(id, key);
+        }
+    }
+
     /// Counts what an edge says about the traffic of the socket's endpoint. Called before the
     /// socket enters its new state, and once its addresses are known.
     #[inline]
@@ -209,9 +237,13 @@ impl Table {
 
     /// Counts a `connect()` that found no port.
     pub(super) fn count_failure(&mut self, id: SlotId, ending: Ending, time_ns: u64) {
-        if let Some(group) = self.slots.get(id).place.group() {
+        let socket = self.slots.get(id);
+        if matches!(ending, Ending::NoPort | Ending::AddressInUse)
+            && let Some(group) = socket.place.group()
+        {
+            let process = self.process_of(socket).copied();
             let endpoint = self.groups.key(group).endpoint;
-            self.endpoints.count_ending(endpoint, ending, time_ns);
+            self.endpoints.count_no_port(endpoint, process, time_ns);
         }
     }
 }

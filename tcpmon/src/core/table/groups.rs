@@ -9,11 +9,15 @@ use tcpmon_common::State;
 
 use super::endpoints::EndpointId;
 use super::processes::ProcessId;
+use super::signposts::{STRIDE, Signposts, Spot};
 use super::slots::Slots;
 use super::socket::{SlotId, Socket};
 
+/// Steps of a search before the signposts are asked: each is a memory access or three.
+const NEAR: usize = 2;
+
 /// Index of a group. Reused after its last socket is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(u32);
 
 impl GroupId {
@@ -21,7 +25,7 @@ impl GroupId {
 }
 
 /// A state, with what nobody has accepted yet told apart: its culprit is another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bucket(u8);
 
 impl Bucket {
@@ -109,6 +113,8 @@ pub(super) struct List {
     newest_ripe: SlotId,
     pub(super) length: u32,
     pub(super) ripe: u32,
+    /// Sockets that ever came here.
+    pub(super) came: u64,
     /// Sockets that ever became ripe here, and those of them that went on.
     pub(super) ripened: u64,
     pub(super) ripe_left: u64,
@@ -121,6 +127,7 @@ impl List {
         newest_ripe: SlotId::NONE,
         length: 0,
         ripe: 0,
+        came: 0,
         ripened: 0,
         ripe_left: 0,
     };
@@ -146,6 +153,7 @@ pub(super) struct Groups {
     all: Vec<Group>,
     free: Vec<GroupId>,
     index: FxHashMap<Key, GroupId>,
+    signposts: Signposts,
 }
 
 impl Groups {
@@ -165,6 +173,11 @@ impl Groups {
         })
     }
 
+    /// Sockets of a group.
+    pub(super) fn sockets_of(&self, id: GroupId) -> u32 {
+        self.all[id.0 as usize].sockets
+    }
+
     /// Groups with sockets.
     pub(super) fn len(&self) -> usize {
         self.index.len()
@@ -176,6 +189,18 @@ impl Groups {
         self.all.capacity() * group
             + self.index.capacity() * (size_of::<(Key, GroupId)>() + 1)
             + self.free.capacity() * size_of::<GroupId>()
+            + self.signposts.bytes()
+    }
+
+    /// A sweep is over that brought old sockets, or gave them to others: no more are expected.
+    pub(super) fn settle(&mut self) {
+        self.signposts.clear();
+    }
+
+    /// Signposts that stand.
+    #[cfg(test)]
+    pub(super) fn signposts(&self) -> usize {
+        self.signposts.len()
     }
 
     /// Puts a socket that stands nowhere into the group of `key`, where its time of entry belongs.
@@ -188,7 +213,7 @@ impl Groups {
         let group = &mut self.all[group_id.0 as usize];
         group.sockets += 1;
         slots.get_mut(id).place.group = group_id;
-        put(&mut group.lists, slots, id);
+        put(&mut group.lists, &mut self.signposts, slots, id);
         is_new
     }
 
@@ -216,28 +241,48 @@ impl Groups {
         };
         let lists = &mut self.all[group.0 as usize].lists;
         take(lists, slots, id);
-        put(lists, slots, id);
+        put(lists, &mut self.signposts, slots, id);
     }
 
-    /// Marks the sockets that entered the bucket before `before_ns` as ripe. Costs a step per
-    /// socket that became so since the last time.
-    pub(super) fn ripen(&mut self, slots: &mut Slots, id: GroupId, bucket: Bucket, before_ns: u64) {
+    /// Marks the sockets that entered the bucket before `before_ns` as ripe, at most `most` of them;
+    /// says how many. Costs a step per socket that became so since the last time.
+    pub(super) fn ripen(
+        &mut self,
+        slots: &mut Slots,
+        (id, bucket): (GroupId, Bucket),
+        before_ns: u64,
+        most: u32,
+    ) -> u32 {
         let list = &mut self.all[id.0 as usize].lists[bucket.index()];
+        // Somebody may have raised the age from which on they are.
+        while let Some(ripe) = some(list.newest_ripe) {
+            let socket = slots.get_mut(ripe);
+            if socket.entered_ns <= before_ns {
+                break;
+            }
+            socket.place.ripe = false;
+            list.newest_ripe = socket.place.previous;
+            list.ripe -= 1;
+            list.ripened -= 1;
+        }
         let mut at = match some(list.newest_ripe) {
             Some(ripe) => slots.get(ripe).place.next,
             None => list.oldest,
         };
+        let mut count = 0;
         while let Some(socket) = some(at) {
             let socket = slots.get_mut(socket);
-            if socket.entered_ns > before_ns {
+            if socket.entered_ns > before_ns || count == most {
                 break;
             }
+            count += 1;
             socket.place.ripe = true;
             list.newest_ripe = at;
             list.ripe += 1;
             list.ripened += 1;
             at = socket.place.next;
         }
+        count
     }
 
     /// The sockets of a bucket, oldest first.
@@ -273,12 +318,23 @@ impl Groups {
 
 /// Puts the socket into the list of its bucket, where its time of entry belongs.
 #[inline]
-fn put(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
+fn put(
+    lists: &mut [List; Bucket::COUNT],
+    signposts: &mut Signposts,
+    slots: &mut Slots,
+    id: SlotId,
+) {
     let socket = slots.get(id);
     let bucket = Bucket::of(socket);
-    let entered_ns = socket.entered_ns;
+    let group = socket.place.group;
     let list = &mut lists[bucket.index()];
-    let before = place_before(slots, list, entered_ns);
+    let before = place_before(
+        slots,
+        list,
+        signposts,
+        (group, bucket, socket.entered_ns),
+        id,
+    );
     let after = match some(before) {
         Some(before) => slots.get(before).place.next,
         None => list.oldest,
@@ -288,6 +344,7 @@ fn put(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
     list.ripe += u32::from(ripe);
     list.ripened += u64::from(ripe);
     list.length += 1;
+    list.came += 1;
     match some(after) {
         Some(after) => slots.get_mut(after).place.previous = id,
         None => list.newest = id,
@@ -326,20 +383,86 @@ fn take(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
     }
 }
 
-/// The socket after which one entered at `entered_ns` belongs: almost always the newest.
+/// The socket after which `id`, which is at `spot`, belongs in the list of its bucket.
 #[inline]
-fn place_before(slots: &Slots, list: &List, entered_ns: u64) -> SlotId {
-    if some(list.oldest).is_none_or(|oldest| slots.get(oldest).entered_ns > entered_ns) {
+fn place_before(
+    slots: &Slots,
+    list: &List,
+    signposts: &mut Signposts,
+    spot: Spot,
+    id: SlotId,
+) -> SlotId {
+    let is_after = |other: SlotId| slots.get(other).entered_ns > spot.2;
+    // Records come almost in order.
+    if !some(list.newest).is_some_and(is_after) {
+        return list.newest;
+    }
+    if some(list.oldest).is_some_and(is_after) {
         return SlotId::NONE;
     }
-    let mut at = list.newest;
-    while let Some(id) = some(at) {
-        if slots.get(id).entered_ns <= entered_ns {
-            break;
+    search(slots, list, spot, id, NEAR).unwrap_or_else(|| far(slots, list, signposts, spot, id))
+}
+
+/// The same, where that is far from the newest.
+#[cold]
+fn far(slots: &Slots, list: &List, signposts: &mut Signposts, spot: Spot, id: SlotId) -> SlotId {
+    let Some(post) = signposts.before(slots, spot) else {
+        signposts.put(spot, id);
+        return search(slots, list, spot, id, usize::MAX).unwrap_or(SlotId::NONE);
+    };
+    let (near, true) = last_before(slots, post, spot.2, STRIDE) else {
+        signposts.put(spot, id);
+        return last_before(slots, post, spot.2, usize::MAX).0;
+    };
+    near
+}
+
+/// The last in a list from `at` on that did not enter after `entered_ns`, so many steps away at most;
+/// and whether it is that. Those that entered at the same time stand in the order in which they came
+/// into the list, and that is not their order in the list of the state.
+#[inline]
+fn last_before(slots: &Slots, mut at: SlotId, entered_ns: u64, steps: usize) -> (SlotId, bool) {
+    for _ in 0..steps {
+        let next = slots.get(at).place.next;
+        if some(next).is_none_or(|next| slots.get(next).entered_ns > entered_ns) {
+            return (at, true);
         }
-        at = slots.get(id).place.previous;
+        at = next;
     }
-    at
+    (at, false)
+}
+
+/// Searches so many steps: from both ends of the list, which is short in a small group, and down the
+/// list of the state, where a large group has a member soon. Something in the list is older.
+#[inline]
+fn search(slots: &Slots, list: &List, spot: Spot, id: SlotId, steps: usize) -> Option<SlotId> {
+    let (group, bucket, entered_ns) = spot;
+    let mut here = list.newest;
+    let mut there = slots.older(id);
+    let mut old = list.oldest;
+    for _ in 0..steps {
+        let at = some(here)?;
+        if slots.get(at).entered_ns <= entered_ns {
+            return Some(at);
+        }
+        here = slots.get(at).place.previous;
+        if let Some(other) = there {
+            let place = &slots.get(other).place;
+            if place.group == group
+                && place.bucket == bucket
+                && let (found, true) = last_before(slots, other, entered_ns, STRIDE)
+            {
+                return Some(found);
+            }
+            there = slots.older(other);
+        }
+        let newer = slots.get(old).place.next;
+        if some(newer).is_none_or(|newer| slots.get(newer).entered_ns > entered_ns) {
+            return Some(old);
+        }
+        old = newer;
+    }
+    None
 }
 
 #[inline]

@@ -11,6 +11,8 @@ mod endpoints;
 mod expire;
 mod grouping;
 mod groups;
+mod identity;
+mod index;
 mod listeners;
 mod namespaces;
 mod owners;
@@ -18,11 +20,13 @@ mod process_rows;
 mod processes;
 mod queues;
 mod rows;
+mod signposts;
 mod slots;
 mod socket;
 mod surroundings;
 mod totals;
 mod vanished;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -39,15 +43,19 @@ pub use endpoints::{Endpoint, EndpointId, Traffic};
 pub use grouping::Group;
 use groups::Groups;
 pub use groups::{Bucket, GroupId};
+use index::Index;
 use listeners::Listeners;
 use namespaces::Namespaces;
 pub use namespaces::NetnsId;
+pub use owners::ByInode;
+use owners::Scan;
 use processes::Processes;
 pub use processes::{Process, ProcessId};
 use slots::Slots;
 pub use socket::{Details, Owner, Sighting, SlotId, Socket};
 pub use surroundings::Listening;
 pub use totals::{Drift, Totals};
+use walk::Walk;
 
 use crate::core::facts::{Kind, MachineFact, MinisockCount, NetnsIdentity};
 
@@ -59,8 +67,9 @@ pub struct Table {
     slots: Slots,
     /// Sockets the stream speaks of, by kernel address.
     by_sock: FxHashMap<u64, SlotId>,
-    /// Full sockets and requests only a dump has spoken of, by cookie.
-    by_cookie: FxHashMap<u64, SlotId>,
+    /// All of them, by what identifies them across sources.
+    index: Index,
+    dumps_have_cookies: bool,
     listeners: Listeners,
     namespaces: Namespaces,
     processes: Processes,
@@ -73,14 +82,18 @@ pub struct Table {
     unanswered: FxHashMap<SlotId, u64>,
     audit: Option<Audit>,
     audits: u32,
-    /// Number of the last audit of all states that ended, and when its first dump began.
+    /// Number of the last audit of all states whose rows have all been compared, and when its first
+    /// dump began.
     last_audit: (u32, u64),
+    walk: Option<Walk>,
     /// Every namespace was dumped once: one that is unknown has come since, and its sockets were
     /// announced.
     seeded: bool,
     /// Sockets whose holder is not confirmed; what the next scan is for.
     unconfirmed: bool,
-    /// When the last scan of file descriptors began; 0 before the first.
+    /// The scan of file descriptors that is being heard.
+    scan: Scan,
+    /// When the last scan of file descriptors that is over began; 0 before the first.
     holders_scanned_ns: u64,
     /// How long a FIN_WAIT2 minisock lives.
     fin_timeout_ns: u64,
@@ -100,7 +113,8 @@ impl Table {
         Self {
             slots: Slots::new(),
             by_sock: FxHashMap::default(),
-            by_cookie: FxHashMap::default(),
+            index: Index::new(),
+            dumps_have_cookies: true,
             listeners: Listeners::default(),
             namespaces: Namespaces::new(),
             processes: Processes::default(),
@@ -113,8 +127,10 @@ impl Table {
             last_audit: (0, 0),
             audit: None,
             audits: 0,
+            walk: None,
             seeded: false,
             unconfirmed: false,
+            scan: Scan::default(),
             holders_scanned_ns: 0,
             fin_timeout_ns: TIME_WAIT_NS,
             totals: Totals::default(),
@@ -196,7 +212,8 @@ impl Table {
         self.slots.bytes()
             + self.groups.bytes()
             + self.endpoints.bytes()
-            + (self.by_sock.capacity() + self.by_cookie.capacity()) * entry
+            + self.index.bytes()
+            + self.by_sock.capacity() * entry
     }
 
     /// `tcp_fin_timeout` of the namespace we run in. So long an orphan waits for the peer's FIN; of
@@ -211,25 +228,19 @@ impl Table {
 
     /// Adds a socket and counts it in. The caller puts it into its group once it knows whose it is.
     fn add(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
-        let (cookie, kind, bound) = (socket.cookie, socket.kind, socket.sock != 0);
         let id = self.slots.insert(socket, near);
         self.count_in(id);
-        if !bound && cookie != 0 && kind != Kind::Minisock {
-            self.by_cookie.insert(cookie, id);
-        }
+        self.enter_in_index(id);
         id
     }
 
     /// Removes a socket and counts it out. Its facts can still be read until the next addition.
     fn drop_socket(&mut self, id: SlotId) {
-        let socket = self.slots.get(id);
-        let (sock, cookie) = (socket.sock, socket.cookie);
+        let sock = self.slots.get(id).sock;
         if sock != 0 && self.by_sock.get(&sock) == Some(&id) {
             self.by_sock.remove(&sock);
         }
-        if !self.by_cookie.is_empty() && self.by_cookie.get(&cookie) == Some(&id) {
-            self.by_cookie.remove(&cookie);
-        }
+        self.index.remove(id);
         self.listeners.remove(self.slots.get(id), id);
         self.count_out(id);
         self.leave_group(id);

@@ -6,9 +6,59 @@ use tcpmon_common::State;
 
 use super::cgroups::Cgroups;
 use super::socket::{Owner, SlotId, Socket};
+use super::walk::Task;
 use super::{Process, Table};
 use crate::core::facts::Kind;
 use crate::core::query::OwnerSource;
+
+/// Holders of which neither address nor cookie is known, by the inode of their socket.
+#[derive(Clone, Debug, Default)]
+pub struct ByInode {
+    /// Of several the first in the scan.
+    first: FxHashMap<u64, Holder>,
+    /// The pids of the others, where there are any.
+    others: FxHashMap<u64, FxHashSet<u32>>,
+}
+
+impl ByInode {
+    /// Adds a holder. One of inode 0 is none: every socket with a descriptor has an inode.
+    pub fn add(&mut self, holder: Holder) {
+        if holder.inode == 0 {
+            return;
+        }
+        let first = self.first.entry(holder.inode).or_insert(holder);
+        if first.pid != holder.pid {
+            self.others
+                .entry(holder.inode)
+                .or_default()
+                .insert(holder.pid);
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+}
+
+impl FromIterator<Holder> for ByInode {
+    fn from_iter<T: IntoIterator<Item = Holder>>(holders: T) -> Self {
+        let mut by_inode = Self::default();
+        for holder in holders {
+            by_inode.add(holder);
+        }
+        by_inode
+    }
+}
+
+/// A scan that is heard part by part.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) started_ns: u64,
+    /// The pids of holders that are not the first of their socket.
+    shared: FxHashMap<SlotId, FxHashSet<u32>>,
+}
 
 impl Table {
     /// Whether a scan of file descriptors would tell something new.
@@ -17,69 +67,93 @@ impl Table {
         self.unconfirmed
     }
 
-    /// Takes over a whole scan that began at `started_ns`. Sockets that changed hands since are
-    /// confirmed by the next one. Of several holders the first in the scan is named, and all are
-    /// counted.
+    /// Takes over a whole scan that began at `started_ns`, all at once; for a table with many sockets
+    /// there are [`Table::hear_holders`] and [`Table::close_holders`].
     pub fn set_holders(&mut self, started_ns: u64, holders: &[Holder]) {
-        self.holders_scanned_ns = started_ns;
-        let (by_cookie, by_inode) = self.unbound();
-        let mut shared: FxHashMap<SlotId, FxHashSet<u32>> = FxHashMap::default();
-        for holder in holders {
-            let id = self
-                .by_sock
-                .get(&holder.sock)
-                .or_else(|| by_cookie.get(&holder.cookie))
-                .or_else(|| by_inode.get(&holder.inode))
-                .copied();
-            if let Some(id) = id
-                && !self.confirm(id, holder, started_ns)
-                && let Some(other) = self.other_holder(id, holder, started_ns)
-            {
-                shared.entry(id).or_default().insert(other);
-            }
-        }
-        self.count_holders(&shared);
-        self.inherit_owners();
-        self.unconfirmed = self
-            .slots
-            .ids()
-            .any(|id| is_unconfirmed(self.slots.get(id)));
+        self.hear_holders(started_ns, holders);
+        self.close_holders(started_ns, holders.iter().copied().collect());
+        while self.walk_on(usize::MAX) {}
     }
 
-    /// Gives connections that waited in an accept queue before the agent started the process of
-    /// their listener, which is known now.
-    fn inherit_owners(&mut self) {
-        let waiting: Vec<SlotId> = self
-            .slots
-            .ids()
-            .filter(|id| {
-                let socket = self.slots.get(*id);
-                socket.accepted == Some(false) && socket.owner.is_none()
-            })
-            .collect();
-        for id in waiting {
+    /// Takes over a part of a scan that tells sockets by address or cookie. Sockets that changed
+    /// hands since are confirmed by the next one. Of several holders the first in the scan is named,
+    /// and all are counted, whatever parts they are in.
+    pub fn hear_holders(&mut self, started_ns: u64, holders: &[Holder]) {
+        let mut scan = self.take_scan(started_ns);
+        for holder in holders {
+            let bound = self.by_sock.get(&holder.sock).copied();
+            let id = bound.or_else(|| {
+                let is_dumped = |socket: &Socket| socket.kind == Kind::Full && socket.sock == 0;
+                (holder.cookie != 0)
+                    .then(|| self.with_cookie(holder.cookie, is_dumped))
+                    .flatten()
+            });
+            if let Some(id) = id {
+                self.hear(id, holder, &mut scan);
+            }
+        }
+        self.scan = scan;
+    }
+
+    /// Begins to end a scan: [`Table::walk_on`] does the rest. `by_inode`: holders of which neither
+    /// address nor cookie is known.
+    pub fn close_holders(&mut self, started_ns: u64, by_inode: ByInode) {
+        let scan = self.take_scan(started_ns);
+        self.start_walk(Task::EndHolders { scan, by_inode });
+        self.unconfirmed = false;
+    }
+
+    /// What is left to do for a socket when a scan is over. Connections that waited in an accept
+    /// queue before the agent started get the process of their listener, which is known now.
+    pub(super) fn look_for_holder(&mut self, id: SlotId, scan: &Scan) {
+        self.count_holders(id, scan);
+        let socket = self.slots.get(id);
+        if socket.accepted == Some(false) && socket.owner.is_none() {
             self.inherit_owner(id);
             self.regroup(id);
         }
+        self.unconfirmed |= is_unconfirmed(self.slots.get(id));
     }
 
-    /// Sockets the stream has not spoken of, by cookie; and those without cookie, by inode.
-    fn unbound(&self) -> (FxHashMap<u64, SlotId>, FxHashMap<u64, SlotId>) {
-        let mut by_cookie = FxHashMap::default();
-        let mut by_inode = FxHashMap::default();
-        for id in self.slots.ids() {
-            let socket = self.slots.get(id);
-            if socket.kind != Kind::Full {
-                continue;
-            }
-            if socket.sock == 0 && socket.cookie != 0 {
-                by_cookie.insert(socket.cookie, id);
-            }
-            if socket.inode != 0 {
-                by_inode.insert(socket.inode, id);
+    /// Takes over what is known of the socket by its inode alone.
+    pub(super) fn hear_by_inode(&mut self, id: SlotId, by_inode: &ByInode, scan: &mut Scan) {
+        let inode = self.slots.get(id).inode;
+        let Some(first) = by_inode.first.get(&inode) else {
+            return;
+        };
+        self.hear(id, first, scan);
+        for pid in by_inode.others.get(&inode).into_iter().flatten() {
+            let holder = Holder {
+                pid: *pid,
+                ..*first
+            };
+            if let Some(other) = self.other_holder(id, &holder, scan.started_ns) {
+                scan.shared.entry(id).or_default().insert(other);
             }
         }
-        (by_cookie, by_inode)
+    }
+
+    /// The scan under way, if it is the one that began at `started_ns`; else a new one.
+    fn take_scan(&mut self, started_ns: u64) -> Scan {
+        let scan = std::mem::take(&mut self.scan);
+        if scan.started_ns == started_ns {
+            return scan;
+        }
+        Scan {
+            started_ns,
+            shared: FxHashMap::default(),
+        }
+    }
+
+    fn hear(&mut self, id: SlotId, holder: &Holder, scan: &mut Scan) {
+        if self.confirm(id, holder, scan.started_ns) {
+            // What was heard before was of another socket in the same slot.
+            if !scan.shared.is_empty() {
+                scan.shared.remove(&id);
+            }
+        } else if let Some(other) = self.other_holder(id, holder, scan.started_ns) {
+            scan.shared.entry(id).or_default().insert(other);
+        }
     }
 
     /// The process of a holder that is not the first of its socket in the scan; `None` when it is the
@@ -93,11 +167,16 @@ impl Table {
         (is_it && self.processes.get(first.process).pid != holder.pid).then_some(holder.pid)
     }
 
-    fn count_holders(&mut self, shared: &FxHashMap<SlotId, FxHashSet<u32>>) {
-        for (id, others) in shared {
-            if let Some(owner) = &mut self.slots.get_mut(*id).owner {
-                owner.holders = u16::try_from(others.len() + 1).unwrap_or(u16::MAX);
-            }
+    fn count_holders(&mut self, id: SlotId, scan: &Scan) {
+        let Some(others) = scan.shared.get(&id) else {
+            return;
+        };
+        let socket = self.slots.get_mut(id);
+        if socket.seen_holder_ns == scan.started_ns
+            && let Some(owner) = &mut socket.owner
+            && owner.source == OwnerSource::FdTable
+        {
+            owner.holders = u16::try_from(others.len() + 1).unwrap_or(u16::MAX);
         }
     }
 

@@ -1,26 +1,21 @@
 //! Accept queues, half-open connections, and what the kernel counts per namespace.
 
-use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
 use super::Table;
 use super::namespaces::{Namespace, NetnsId};
 use super::socket::{Details, SlotId};
-use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact};
+use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact, NetnsIdentity};
 use crate::core::query::{NamespaceRow, NetnsView};
 
 impl Table {
-    /// Takes over a dump of listeners: how long their accept queues are, and what they dropped. A
-    /// listener the table does not know yet waits for the next audit.
-    pub fn measure_queues(&mut self, rows: &[DumpRow]) {
-        let mut by_cookie: FxHashMap<u64, SlotId> = FxHashMap::default();
-        let mut at = self.slots.oldest(State::Listen);
-        while let Some(id) = at {
-            by_cookie.insert(self.slots.get(id).cookie, id);
-            at = self.slots.newer(id);
-        }
+    /// Takes over a dump of the listeners of a namespace: how long their accept queues are, and what
+    /// they dropped. A listener the table does not know yet waits for the next audit.
+    pub fn measure_queues(&mut self, netns: NetnsIdentity, rows: &[DumpRow]) {
+        let netns = self.namespaces.intern(netns);
         for row in rows {
-            let Some(id) = by_cookie.get(&row.cookie).copied() else {
+            let known = self.find_row(netns, row);
+            let Some(id) = known.filter(|id| self.slots.get(*id).state == State::Listen) else {
                 continue;
             };
             self.listeners.measure(id, row.recv_queue, row.drops);
@@ -34,6 +29,13 @@ impl Table {
         for (total, grown) in self.totals.kernel_events.iter_mut().zip(grown) {
             *total = total.saturating_add(grown.unwrap_or(0));
         }
+    }
+
+    /// Takes over how many minisocks the kernel counts in a namespace. What the last record told may
+    /// be long over: minisocks expire in silence.
+    pub fn count_minisocks(&mut self, netns: NetnsIdentity, count: u64) {
+        let netns = self.namespaces.intern(netns);
+        self.namespaces.get_mut(netns).kernel_minisocks = Some(count);
     }
 
     /// The namespaces with sockets, those with the most first.

@@ -184,7 +184,7 @@ impl Table {
                 .then(|| seconds(socket.expires_ns.saturating_sub(now_ns))),
             uid: details.map(|details| details.uid),
             recv_queue: details.map(|details| details.recv_queue),
-            send_queue: details.map(|details| details.send_queue),
+            send_queue: details.and_then(|details| details.send_queue),
             accept_queue_longest: queue.map(|queue| queue.longest),
             half_open: (socket.state == State::Listen).then(|| self.half_open(id)),
             drops: queue.and_then(|queue| queue.drops),

@@ -6,7 +6,9 @@
 use tcpmon_common::State;
 
 use super::socket::{SlotId, Socket};
-use crate::core::facts::StateSet;
+
+/// Sockets in a piece: some hundred kilobytes.
+const PIECE: usize = 4096;
 
 #[derive(Clone, Copy, Debug)]
 struct List {
@@ -26,7 +28,9 @@ impl List {
 /// All sockets.
 #[derive(Debug)]
 pub(super) struct Slots {
-    sockets: Vec<Socket>,
+    /// In pieces that never move: one vector of half a million would be copied when it grows, and
+    /// the owner stand still for tens of milliseconds.
+    pieces: Vec<Vec<Socket>>,
     alive: Vec<bool>,
     free: Vec<SlotId>,
     lists: [List; State::ALL.len() + 1],
@@ -35,7 +39,7 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn new() -> Self {
         Self {
-            sockets: Vec::new(),
+            pieces: Vec::new(),
             alive: Vec::new(),
             free: Vec::new(),
             lists: [List::EMPTY; State::ALL.len() + 1],
@@ -44,7 +48,7 @@ impl Slots {
 
     /// Sockets alive.
     pub(super) fn len(&self) -> usize {
-        self.sockets.len() - self.free.len()
+        self.places() - self.free.len()
     }
 
     /// Sockets in `state`.
@@ -55,12 +59,14 @@ impl Slots {
     /// The socket at `id`. One that is gone keeps its last facts until the slot is reused.
     #[inline]
     pub(super) fn get(&self, id: SlotId) -> &Socket {
-        &self.sockets[id.index()]
+        let index = id.index();
+        &self.pieces[index / PIECE][index % PIECE]
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: SlotId) -> &mut Socket {
-        &mut self.sockets[id.index()]
+        let index = id.index();
+        &mut self.pieces[index / PIECE][index % PIECE]
     }
 
     pub(super) fn is_alive(&self, id: SlotId) -> bool {
@@ -71,12 +77,15 @@ impl Slots {
     /// `near` on, if given, else looked for from the newest backwards.
     pub(super) fn insert(&mut self, socket: Socket, near: Option<SlotId>) -> SlotId {
         let id = if let Some(id) = self.free.pop() {
-            self.sockets[id.index()] = socket;
+            *self.get_mut(id) = socket;
             self.alive[id.index()] = true;
             id
         } else {
-            let id = SlotId::from_index(self.sockets.len());
-            self.sockets.push(socket);
+            let id = SlotId::from_index(self.places());
+            if id.index().is_multiple_of(PIECE) {
+                self.pieces.push(Vec::with_capacity(PIECE));
+            }
+            self.pieces[id.index() / PIECE].push(socket);
             self.alive.push(true);
             id
         };
@@ -121,14 +130,9 @@ impl Slots {
         some(self.get(id).previous)
     }
 
-    /// The sockets in any of `states`, state by state, oldest first.
-    pub(super) fn in_states(&self, states: StateSet) -> impl Iterator<Item = SlotId> + '_ {
-        let states = State::ALL
-            .into_iter()
-            .filter(move |state| *state != State::NewSynRecv && states.contains(*state));
-        states.flat_map(move |state| {
-            std::iter::successors(self.oldest(state), move |id| self.newer(*id))
-        })
+    /// Slots ever used: no socket is at this index or beyond.
+    pub(super) fn places(&self) -> usize {
+        self.alive.len()
     }
 
     /// Every socket alive, in no particular order.
@@ -139,7 +143,7 @@ impl Slots {
 
     /// Bytes allocated.
     pub(super) fn bytes(&self) -> usize {
-        self.sockets.capacity() * size_of::<Socket>()
+        self.pieces.len() * PIECE * size_of::<Socket>()
             + self.alive.capacity()
             + self.free.capacity() * size_of::<SlotId>()
     }
@@ -191,11 +195,18 @@ impl Slots {
         if some(oldest).is_none_or(|oldest| self.get(oldest).entered_ns > entered_ns) {
             return SlotId::NONE;
         }
+        // From both ends, for what is old is near the other one.
         let mut at = self.lists[state as usize].newest;
+        let mut old = oldest;
         while let Some(id) = some(at) {
             if self.get(id).entered_ns <= entered_ns {
                 break;
             }
+            let next = self.get(old).next;
+            if some(next).is_none_or(|next| self.get(next).entered_ns > entered_ns) {
+                return old;
+            }
+            old = next;
             at = self.get(id).previous;
         }
         at

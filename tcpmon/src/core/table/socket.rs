@@ -56,8 +56,8 @@ pub struct Details {
     pub uid: u32,
     /// Bytes not read; for a listener its accept queue.
     pub recv_queue: u32,
-    /// Bytes not acknowledged; for a listener the limit of its accept queue.
-    pub send_queue: u32,
+    /// Bytes not acknowledged; for a listener the limit of its accept queue, where that is known.
+    pub send_queue: Option<u32>,
     /// Which timer runs.
     pub timer: Timer,
     /// Retransmissions or probes the peer has not answered.

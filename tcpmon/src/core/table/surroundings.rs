@@ -99,7 +99,7 @@ impl Table {
                 seen: self.sight(id),
                 endpoint: self.groups.key(socket.place.group()?).endpoint,
                 depth: socket.details.map(|details| details.recv_queue),
-                limit: socket.details.map(|details| details.send_queue),
+                limit: socket.details.and_then(|details| details.send_queue),
                 drops: queue.and_then(|queue| queue.drops),
             })
         })

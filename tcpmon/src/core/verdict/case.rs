@@ -3,15 +3,12 @@
 use super::course::{Course, Step};
 use super::memory::Memory;
 use super::rules::Opinion;
-use super::trend::Trend;
 use super::{Evidence, Severity, Subject};
 
 /// What is known of a subject that is or was in trouble.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) memory: Memory,
-    /// Connections opened, for a destination.
-    pub(super) opened: Trend,
     /// The last evaluation that spoke of it.
     pub(super) heard_in: u64,
     course: Course,
@@ -25,7 +22,6 @@ impl Case {
     pub(super) fn new(now_ns: u64) -> Self {
         Self {
             memory: Memory::default(),
-            opened: Trend::default(),
             heard_in: 0,
             course: Course::default(),
             evidence: None,
@@ -43,8 +39,8 @@ impl Case {
         self.worst
     }
 
-    /// Takes an opinion over. The evidence of a verdict is the last that supported one: while it
-    /// fades, the numbers stay those it was based on.
+    /// Takes an opinion over. The evidence of a verdict is the last that supported its severity:
+    /// while it fades, the numbers stay those it was based on.
     pub(super) fn take(
         &mut self,
         opinion: Option<Opinion>,
@@ -53,10 +49,11 @@ impl Case {
         fall_ns: u64,
     ) -> Option<Step> {
         let wanted = opinion.as_ref().and_then(|opinion| opinion.severity);
-        if wanted.is_some() {
+        let step = self.course.read(wanted, now_ns, rise_ns, fall_ns);
+        if wanted.is_some() && wanted >= self.level() {
             self.evidence = opinion.map(|opinion| opinion.evidence);
         }
-        let step = self.course.read(wanted, now_ns, rise_ns, fall_ns)?;
+        let step = step?;
         self.changed_ns = now_ns;
         match step {
             Step::Began => {
@@ -115,14 +112,11 @@ impl Verdict<'_> {
             _ => None,
         };
         let milliseconds = seconds_left.map_or(u64::MAX, |left| (left * 1000.0) as u64);
-        let pid = self.subject.process.map(|process| process.pid);
         (
             std::cmp::Reverse(self.severity),
             milliseconds,
             self.began_ns,
-            self.subject.kind,
-            pid,
-            self.subject.place.port(),
+            self.subject.order(),
         )
     }
 }

@@ -47,7 +47,7 @@ pub const SHOWN: usize = 5;
 /// Connections that are not closed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leak {
-    /// Connections in CLOSE_WAIT that linger.
+    /// Connections in CLOSE_WAIT that linger with nothing to send.
     pub lingering: u32,
     /// All in CLOSE_WAIT.
     pub close_wait: u32,
@@ -65,7 +65,8 @@ pub struct Leak {
     pub max_open_files: Option<u64>,
     /// Seconds until the limit is reached at this growth.
     pub seconds_left: Option<f64>,
-    /// Some of the oldest still have data to send: the program may be waiting for the peer to read.
+    /// And those that linger with data to send, by what the oldest do: the program may be waiting for
+    /// the peer to read.
     pub still_sending: usize,
     /// All of the oldest that were looked at are known to be in the process's file table.
     pub is_held: bool,
@@ -136,7 +137,8 @@ pub struct Ports {
     pub closed_here_share: Option<f64>,
     /// How long half of the connections lasted at most, in seconds.
     pub median_life_seconds: Option<f64>,
-    /// The process with the most of these sockets, and how many it has.
+    /// The process with the most of these sockets, and how many it has; where there are none, the one
+    /// whose `connect()` failed last.
     pub busiest: Option<(Process, u32)>,
 }
 

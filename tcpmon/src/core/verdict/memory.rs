@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::thresholds::SECOND_NS;
+use super::thresholds::{REMEMBERED_NS, SECOND_NS};
 use super::trend::Trend;
 
 /// Events of a counter that only grows, of late.
@@ -11,9 +11,6 @@ pub(super) struct Counter {
     last: Option<u64>,
     gains: VecDeque<(u64, u64)>,
 }
-
-/// Gains are kept for so long.
-const KEPT_NS: u64 = 120 * SECOND_NS;
 
 impl Counter {
     /// Takes over a reading. What was counted before the first is old.
@@ -27,10 +24,20 @@ impl Counter {
             self.gains.push_back((now_ns, gained));
         }
         while let Some((time_ns, _)) = self.gains.front()
-            && time_ns.saturating_add(KEPT_NS) < now_ns
+            && time_ns.saturating_add(REMEMBERED_NS) < now_ns
         {
             self.gains.pop_front();
         }
+    }
+
+    /// What the first reading tells has all happened since this began: it counts.
+    pub(super) fn begin_at_zero(&mut self) {
+        self.last.get_or_insert(0);
+    }
+
+    /// What happened so far has another cause and does not count.
+    pub(super) fn forget(&mut self) {
+        self.gains.clear();
     }
 
     /// Events in the last `window_ns`, at most two minutes.
@@ -109,12 +116,18 @@ impl Lasting {
 pub(super) struct Memory {
     /// The number that grows.
     pub(super) trend: Trend,
+    /// Connections opened, towards a destination.
+    pub(super) opened: Trend,
+    /// Those that live, towards a destination.
+    pub(super) live: Trend,
     /// Ripe sockets that went on.
     pub(super) turnover: Turnover,
     /// Drops, failures.
     pub(super) failures: Counter,
-    /// The queue was full for so long.
+    /// The queue was full, or not empty, for so long.
     pub(super) full: Lasting,
+    /// Connections the process had opened when those that linger began to.
+    pub(super) opened_before: Option<u64>,
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ mod tests {
         let mut steps = Vec::new();
         for now in 1..=200 {
             match now {
-                60 => go(&mut table, first, now * SECOND, &closed),
+                80 => go(&mut table, first, now * SECOND, &closed),
                 100 => go(&mut table, second, now * SECOND, &closed),
                 _ => {}
             }
@@ -208,7 +208,7 @@ mod tests {
         let ended: Vec<u64> = ended.map(|(_, at)| *at).collect();
         assert_eq!(began.len(), 2, "{steps:?}");
         assert_eq!(began[0], began[1]);
-        assert_eq!(ended, [90, 130], "30 s after they were closed: {steps:?}");
+        assert_eq!(ended, [110, 130], "30 s after they were closed: {steps:?}");
 
         let report = judge.report(&table, None, 200 * SECOND);
         assert!(report.verdicts.is_empty(), "{:?}", report.verdicts);
@@ -222,6 +222,6 @@ mod tests {
             netns: Some(INODE),
             place: format!("10.0.0.5:{port}"),
         };
-        assert_eq!(report.past, [past(second, 130), past(first, 90)]);
+        assert_eq!(report.past, [past(second, 130), past(first, 110)]);
     }
 }

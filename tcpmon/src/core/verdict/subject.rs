@@ -77,3 +77,33 @@ pub struct Subject {
     /// Where.
     pub place: Place,
 }
+
+impl Subject {
+    /// The same trouble without a process.
+    pub(super) const fn of_nobody(self) -> Self {
+        Self {
+            process: None,
+            ..self
+        }
+    }
+
+    /// An order of all subjects, so that equal facts give equal lists.
+    pub(super) fn order(&self) -> impl Ord + use<> {
+        let netns = self.place.netns().unwrap_or_default();
+        let peer = match self.place {
+            Place::Destination {
+                source, address, ..
+            } => Some((address, source)),
+            Place::Service { .. } | Place::Namespace(_) | Place::Machine => None,
+        };
+        let process = self.process.map(|process| (process.pid, process.comm));
+        (
+            self.kind,
+            process,
+            netns.inode,
+            netns.cookie,
+            self.place.port(),
+            peer,
+        )
+    }
+}

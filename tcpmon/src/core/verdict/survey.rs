@@ -9,12 +9,16 @@ use super::rules::half_dead::Silent;
 use super::rules::leak;
 use super::rules::ports::Use;
 use super::rules::stuck::{Heap, STATES};
-use super::{Evidence, Place, Policy, Subject};
+use super::{Evidence, Place, Policy, Subject, Thresholds};
 use crate::core::facts::NetnsIdentity;
-use crate::core::table::{Bucket, Endpoint, EndpointId, Group, Listening, Process, Table};
+use crate::core::table::{Bucket, Endpoint, EndpointId, Group, Listening, Process, SlotId, Table};
 
 /// So few sockets towards a destination exhaust nothing: the narrowest range anybody sets is wider.
 pub(super) const FEW: u32 = 8;
+
+/// So many sockets become ripe in one evaluation; the rest do in the next. Two hundred thousand that
+/// were hung up on at once would hold the owner of the table for 10 ms.
+const MOST_RIPENED: u32 = 50_000;
 
 /// What the groups of all endpoints add up to.
 #[derive(Debug, Default)]
@@ -29,22 +33,14 @@ pub(super) struct Survey {
 
 /// Marks what has been too long in each judged bucket.
 pub(super) fn ripen(table: &mut Table, policy: &Policy, now_ns: u64) {
-    let has_special = !policy.special.is_empty();
     let mut due = Vec::new();
     for group in table.groups() {
-        let mut thresholds = &policy.general;
-        let name;
-        if has_special {
-            name = group.process().map(Process::name);
-            let unit = table
-                .any_of(&group)
-                .and_then(|socket| table.unit_of(socket));
-            thresholds = policy.thresholds(name.as_deref(), unit);
-        }
+        let thresholds = thresholds_of(table, policy, &group);
         let mut want = |bucket: Bucket, age_ns: u64| {
             let before_ns = now_ns.saturating_sub(age_ns);
             let oldest = group.oldest(bucket);
-            if oldest.is_some_and(|oldest| oldest.entered_ns <= before_ns) {
+            let has_ripe = group.ripe(bucket) > 0;
+            if has_ripe || oldest.is_some_and(|oldest| oldest.entered_ns <= before_ns) {
                 due.push((group.id(), bucket, before_ns));
             }
         };
@@ -55,9 +51,24 @@ pub(super) fn ripen(table: &mut Table, policy: &Policy, now_ns: u64) {
             }
         }
     }
+    let mut rest = MOST_RIPENED;
     for (group, bucket, before_ns) in due {
-        table.ripen(group, bucket, before_ns);
+        rest -= table.ripen(group, bucket, before_ns, rest);
     }
+}
+
+/// The thresholds for a group.
+pub(super) fn thresholds_of<'a>(
+    table: &Table,
+    policy: &'a Policy,
+    group: &Group<'_>,
+) -> &'a Thresholds {
+    if policy.is_uniform() {
+        return &policy.general;
+    }
+    let name = group.process().map(Process::name);
+    let unit = table.any_of(group).and_then(|socket| table.unit_of(socket));
+    policy.thresholds(name.as_deref(), unit)
 }
 
 impl Survey {
@@ -82,7 +93,7 @@ impl Survey {
         };
         match endpoint {
             Endpoint::Destination { .. } => self.add_ports(id, group),
-            Endpoint::Service { .. } => self.add_waiting(id, group),
+            Endpoint::Service { .. } => self.add_waiting(table, id, group),
         }
         for state in STATES {
             let bucket = Bucket::of_state(state);
@@ -91,8 +102,7 @@ impl Survey {
                 let heap = self.stuck.entry((id, state)).or_default();
                 heap.count += count;
                 prefer(&mut heap.busiest, group, count);
-                let room = SHOWN.saturating_sub(heap.oldest.len());
-                heap.oldest.extend(group.sockets(bucket).take(room));
+                keep_oldest(table, &mut heap.oldest, group, bucket, count);
             }
         }
         let time_wait = group.in_state(State::TimeWait);
@@ -110,16 +120,17 @@ impl Survey {
             self.ports.resize(id.index() + 1, Use::default());
         }
         let used = &mut self.ports[id.index()];
-        let sockets = State::RFC
-            .into_iter()
-            .map(|state| group.in_state(state))
-            .sum();
+        let sockets = group.total();
         used.sockets += sockets;
         used.time_wait += group.in_state(State::TimeWait);
         prefer(&mut used.busiest, group, sockets);
     }
 
-    fn add_waiting(&mut self, id: EndpointId, group: &Group<'_>) {
+    fn add_waiting(&mut self, table: &Table, id: EndpointId, group: &Group<'_>) {
+        let listeners = group.in_state(State::Listen);
+        if listeners > 0 {
+            self.waiting.entry(id).or_default().listeners += listeners;
+        }
         let half_open = group.in_state(State::SynRecv);
         if half_open > 0 {
             *self.half_open.entry(id).or_default() += half_open;
@@ -134,7 +145,7 @@ impl Survey {
             if bucket == Bucket::UNACCEPTED_CLOSE_WAIT {
                 waiting.hung_up += count;
             }
-            waiting.oldest.extend(group.sockets(bucket).take(SHOWN));
+            keep_oldest(table, &mut waiting.oldest, group, bucket, count);
         }
     }
 
@@ -160,6 +171,19 @@ impl Survey {
     }
 }
 
+/// Takes the oldest of `count` sockets of a bucket in, if they are among the oldest so far.
+fn keep_oldest(
+    table: &Table,
+    oldest: &mut Vec<SlotId>,
+    group: &Group<'_>,
+    bucket: Bucket,
+    count: u32,
+) {
+    oldest.extend(group.sockets(bucket).take(SHOWN.min(count as usize)));
+    oldest.sort_by_key(|id| table.socket(*id).entered_ns);
+    oldest.truncate(SHOWN);
+}
+
 /// Takes the process of `group` over if it has more.
 fn prefer(busiest: &mut Option<(Process, u32)>, group: &Group<'_>, count: u32) {
     if let Some(process) = group.process()
@@ -170,9 +194,9 @@ fn prefer(busiest: &mut Option<(Process, u32)>, group: &Group<'_>, count: u32) {
 }
 
 /// Where an endpoint is, in words that stay true when its namespace's index is reused.
-pub(super) fn place(table: &Table, endpoint: &Endpoint) -> Option<Place> {
+pub(super) fn place(table: &Table, endpoint: &Endpoint) -> Place {
     let netns = table.netns_identity(endpoint.netns());
-    Some(match *endpoint {
+    match *endpoint {
         Endpoint::Service { port, .. } => Place::Service { netns, port },
         Endpoint::Destination {
             source,
@@ -185,14 +209,14 @@ pub(super) fn place(table: &Table, endpoint: &Endpoint) -> Option<Place> {
             address,
             port,
         },
-    })
+    }
 }
 
 /// Where a socket listens, and whose it is.
 pub(super) fn service(table: &Table, listening: &Listening) -> Option<(Place, Option<Process>)> {
     let (endpoint, _) = table.endpoint(listening.endpoint)?;
     let process = table.process_of(table.socket(listening.id)).copied();
-    Some((place(table, endpoint)?, process))
+    Some((place(table, endpoint), process))
 }
 
 /// Connections without an answer, by endpoint.
@@ -221,7 +245,7 @@ pub(super) fn half_dead(table: &Table, least: u8) -> Vec<(Place, Silent)> {
     let places = silent.into_iter().filter_map(|(id, mut silent)| {
         silent.sockets.sort_unstable();
         let (endpoint, _) = table.endpoint(id)?;
-        Some((place(table, endpoint)?, silent))
+        Some((place(table, endpoint), silent))
     });
     places.collect()
 }

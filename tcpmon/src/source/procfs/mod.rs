@@ -9,6 +9,7 @@ pub mod netstat;
 pub mod own;
 pub mod process;
 pub mod sockstat;
+pub mod tcp;
 
 use std::fs;
 use std::io;

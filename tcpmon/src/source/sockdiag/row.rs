@@ -142,7 +142,7 @@ impl Row {
             inode: self.inode,
             uid: self.uid,
             recv_queue: self.recv_queue,
-            send_queue: self.send_queue,
+            send_queue: Some(self.send_queue),
             expires_ms: self.expires_ms,
             timer: Timer::from_kernel(self.timer),
             unanswered: self.retransmits,

@@ -6,7 +6,9 @@ use tcpmon_common::counter::Foreign;
 use tcpmon_common::{Counters, State};
 
 use crate::core::ending::Ending;
-use crate::core::snapshot::{Audits, Incidents, ProcessUsage, ProgramUsage, Snapshot, StateNow};
+use crate::core::snapshot::{
+    Audits, Incidents, ProcessUsage, ProgramUsage, Snapshot, StateNow, Turn,
+};
 use crate::core::table::{Drift, Totals};
 use crate::core::verdict::{Kind, Severity};
 
@@ -35,6 +37,10 @@ pub(crate) fn snapshot() -> Snapshot {
             last_duration_ns: 12_500_000,
             cpu_ns: 48_000_000,
             namespaces_failed: 1,
+        },
+        longest_turn: Turn {
+            wall_ns: 3_500_000,
+            cpu_ns: 1_250_000,
         },
         program: Some(ProgramUsage {
             run_time_ns: 25_000_000,

@@ -36,6 +36,17 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
             seconds(audits.cpu_ns),
         )?,
         gauge(
+            "tcpmon_agent_longest_turn_seconds",
+            "The longest the agent was busy with one thing in the last one to two minutes, by the \
+             clock: so long an event or a question had to wait.",
+            seconds(snapshot.longest_turn.wall_ns),
+        )?,
+        gauge(
+            "tcpmon_agent_longest_turn_cpu_seconds",
+            "The same by processor time: what is less than by the clock, others took.",
+            seconds(snapshot.longest_turn.cpu_ns),
+        )?,
+        gauge(
             "tcpmon_namespaces",
             "Network namespaces with sockets.",
             snapshot.namespaces as f64,

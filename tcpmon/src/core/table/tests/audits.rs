@@ -1,7 +1,7 @@
 //! The table against dumps.
 
 use super::*;
-use crate::core::table::Drift;
+use crate::core::table::{Drift, Endpoint};
 
 fn drift(table: &Table, kind: Drift) -> u64 {
     table.totals().drift[kind as usize]
@@ -367,4 +367,86 @@ fn a_reconnected_socket_and_the_minisock_it_left_are_two() {
         (1, 1)
     );
     assert_eq!(table.totals().drift, [0; 4]);
+}
+
+#[test]
+fn a_request_in_the_dump_whose_child_is_there_is_not_added() {
+    let mut table = Table::new();
+    table.begin_audit(StateSet::LIVE);
+    let child = Speaker::new(100, 7, 80, 40000).flags(0);
+    child.says(&mut table, 3 * SECOND, State::Listen, State::SynRecv);
+    child.says(&mut table, 3 * SECOND, State::SynRecv, State::Established);
+    let time = DumpTime {
+        started_ns: 2 * SECOND,
+        read_ns: 4 * SECOND,
+    };
+    let request = DumpRow {
+        kind: Kind::Request,
+        inode: 0,
+        ..row(7, State::SynRecv, 80, 40000)
+    };
+    table.audit_rows(NETNS, time, &mut [request]);
+    table.audit_namespace_done(NETNS, 2 * SECOND);
+    table.end_audit(4 * SECOND, true);
+    assert_eq!((table.len(), table.in_state(State::SynRecv)), (1, 0));
+}
+
+/// A walk in parts removes what a walk at once does, and leaves what was born, changed or ended
+/// between two parts alone.
+#[test]
+fn what_happens_while_an_audit_ends_is_newer_than_the_audit() {
+    let mut table = Table::new();
+    let socket = |number: u64| Speaker::new(number, number, 40_000 + number as u16, 80);
+    for number in 1..=20 {
+        socket(number).says(&mut table, SECOND, State::SynSent, State::Established);
+    }
+    table.begin_audit(StateSet::LIVE);
+    table.audit_namespace_done(NETNS, 2 * SECOND);
+    table.close_audit(3 * SECOND, true);
+    assert!(table.walk_on(5));
+    // The first five are gone. Of the others one moves and one ends; one more is born, early in
+    // the table and behind the walk.
+    assert_eq!(table.len(), 15);
+    socket(10).says(&mut table, 4 * SECOND, State::Established, State::CloseWait);
+    socket(11)
+        .ending(104, 0)
+        .says(&mut table, 4 * SECOND, State::Established, State::Close);
+    socket(30).says(&mut table, 4 * SECOND, State::Close, State::SynSent);
+    socket(31).says(&mut table, 4 * SECOND, State::Close, State::SynSent);
+    while table.walk_on(5) {}
+    assert_eq!(table.len(), 3);
+    assert_eq!(table.in_state(State::CloseWait), 1);
+    assert_eq!(table.in_state(State::SynSent), 2);
+    assert_eq!(drift(&table, Drift::Vanished), 18);
+    assert_eq!(drift(&table, Drift::Missed), 0);
+}
+
+/// A dump shows what a listener accepted before the listener, or in another chunk.
+#[test]
+fn what_an_old_listener_accepted_is_at_its_service() {
+    let mut table = Table::new();
+    let accepted = [40_000, 40_001].map(|peer| row(u64::from(peer), State::CloseWait, 80, peer));
+    let own = row(7, State::Established, 40_002, 5432);
+    let listener = row(1, State::Listen, 80, 0);
+    table.begin_audit(StateSet::LIVE);
+    let time = DumpTime {
+        started_ns: SECOND,
+        read_ns: SECOND,
+    };
+    table.audit_rows(NETNS, time, &mut [accepted[0], accepted[1], own]);
+    table.audit_rows(NETNS, time, &mut [listener]);
+    table.audit_namespace_done(NETNS, SECOND);
+    table.end_audit(SECOND, true);
+    let mut groups: Vec<(bool, u32)> = table
+        .groups()
+        .map(|group| {
+            let (endpoint, _) = table.endpoint(group.endpoint_id()).expect("an endpoint");
+            (
+                matches!(endpoint, Endpoint::Service { port: 80, .. }),
+                group.total(),
+            )
+        })
+        .collect();
+    groups.sort_unstable();
+    assert_eq!(groups, [(false, 1), (true, 3)]);
 }

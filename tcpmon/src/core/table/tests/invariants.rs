@@ -23,7 +23,9 @@ enum Fact {
         pid: u32,
     },
     Expire,
-    Ripen,
+    Ripen {
+        seconds: u64,
+    },
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
@@ -35,7 +37,7 @@ fn fact() -> impl Strategy<Value = Fact> {
             .prop_map(|(states, rows)| Fact::Audit { states, rows }),
         1 => (1u64..6, 1u32..4).prop_map(|(sock, pid)| Fact::Holders { sock, pid }),
         1 => Just(Fact::Expire),
-        1 => Just(Fact::Ripen),
+        1 => (0u64..120).prop_map(|seconds| Fact::Ripen { seconds }),
     ]
 }
 
@@ -95,13 +97,21 @@ fn apply(table: &mut Table, time_ns: u64, fact: Fact) {
         Fact::Expire => {
             table.expire(time_ns, 100);
         }
-        Fact::Ripen => {
+        Fact::Ripen { seconds } => {
+            let before_ns = time_ns.saturating_sub(seconds * SECOND);
             let groups: Vec<_> = table.groups().map(|group| group.id()).collect();
             for group in groups {
                 for state in State::RFC {
                     for bucket in Bucket::all_of(state) {
-                        table.ripen(group, bucket, time_ns.saturating_sub(30 * SECOND));
+                        while table.ripen(group, bucket, before_ns, 2) > 0 {}
                     }
+                }
+            }
+            for group in table.groups() {
+                for bucket in State::RFC.into_iter().flat_map(Bucket::all_of) {
+                    let sockets = group.sockets(bucket).map(|id| table.socket(id));
+                    let old = sockets.filter(|socket| socket.entered_ns <= before_ns);
+                    assert_eq!(group.ripe(bucket) as usize, old.count());
                 }
             }
         }
@@ -135,9 +145,9 @@ proptest! {
             prop_assert!(table.slots.is_alive(*id));
             prop_assert_eq!(table.slots.get(*id).sock, *sock);
         }
-        for (cookie, id) in &table.by_cookie {
-            prop_assert!(table.slots.is_alive(*id));
-            prop_assert_eq!(table.slots.get(*id).cookie, *cookie);
+        prop_assert_eq!(table.index.len(), table.len());
+        for id in table.slots.ids() {
+            prop_assert!(table.is_indexed(id));
         }
         let owned = table.slots.ids().filter(|id| table.slots.get(*id).owner.is_some()).count();
         prop_assert!(table.processes() <= owned);
@@ -145,35 +155,89 @@ proptest! {
     }
 }
 
+/// Every socket is in the one group of its process and endpoint, in the list of its bucket, and the
+/// ripe ones are the oldest.
+pub(super) fn check_groups(table: &Table) -> Result<(), TestCaseError> {
+    let mut seen = 0;
+    for group in table.groups() {
+        let (endpoint, _) = table.endpoint(group.endpoint_id()).expect("an endpoint");
+        for bucket in State::RFC.into_iter().flat_map(Bucket::all_of) {
+            let sockets = group.sockets(bucket).map(|id| table.socket(id));
+            let sockets: Vec<&Socket> = sockets.collect();
+            prop_assert_eq!(sockets.len(), group.count(bucket) as usize);
+            prop_assert!(sockets.is_sorted_by_key(|socket| socket.entered_ns));
+            let is_ripe = |socket: &&&Socket| socket.place.ripe();
+            let ripe = sockets.iter().take_while(is_ripe).count();
+            prop_assert_eq!(ripe, sockets.iter().filter(is_ripe).count());
+            prop_assert_eq!(ripe, group.ripe(bucket) as usize);
+            let (ripened, left) = group.ripe_flow(bucket);
+            prop_assert_eq!(ripened - left, ripe as u64);
+            for socket in sockets {
+                prop_assert!(Bucket::of(socket) == bucket && endpoint.fits(socket));
+                let process = socket.owner.map(|owner| table.processes.get(owner.process));
+                prop_assert_eq!(process, group.process());
+                seen += 1;
+            }
+        }
+    }
+    prop_assert_eq!(seen, table.len());
+    Ok(())
+}
+
 proptest! {
-    /// Every socket is in the one group of its process and endpoint, in the list of its bucket, and
-    /// the ripe ones are the oldest.
     #[test]
     fn groups_hold_every_socket_once_in_order(facts in prop::collection::vec(fact(), 0..150)) {
         let mut table = Table::new();
         for (index, fact) in facts.into_iter().enumerate() {
             apply(&mut table, index as u64 * 10 * SECOND, fact);
         }
-        let mut seen = 0;
-        for group in table.groups() {
-            let (endpoint, _) = table.endpoint(group.endpoint_id()).expect("an endpoint");
-            for bucket in State::RFC.into_iter().flat_map(Bucket::all_of) {
-                let sockets: Vec<&Socket> = group.sockets(bucket).map(|id| table.socket(id)).collect();
-                prop_assert_eq!(sockets.len(), group.count(bucket) as usize);
-                prop_assert!(sockets.is_sorted_by_key(|socket| socket.entered_ns));
-                let ripe = sockets.iter().take_while(|socket| socket.place.ripe()).count();
-                prop_assert_eq!(ripe, sockets.iter().filter(|socket| socket.place.ripe()).count());
-                prop_assert_eq!(ripe, group.ripe(bucket) as usize);
-                let (ripened, left) = group.ripe_flow(bucket);
-                prop_assert_eq!(ripened - left, ripe as u64);
-                for socket in sockets {
-                    prop_assert!(Bucket::of(socket) == bucket && endpoint.fits(socket));
-                    let process = socket.owner.map(|owner| table.processes.get(owner.process));
-                    prop_assert_eq!(process, group.process());
-                    seen += 1;
-                }
-            }
+        check_groups(&table)?;
+    }
+}
+
+proptest! {
+    /// Long lists, into the middle of which a dump puts old sockets, a scan of holders moves them, and
+    /// ends take them out: signposts lead nowhere wrong, and none is left.
+    #[test]
+    fn long_lists_stay_in_order(
+        ages in prop::collection::vec((0u32..400, 0u64..3, any::<bool>()), 1..300),
+        part in 1usize..60,
+    ) {
+        let mut table = Table::new();
+        let time = DumpTime { started_ns: 999 * SECOND, read_ns: 1000 * SECOND };
+        let found: Vec<DumpRow> = ages.iter().zip(1..).map(|((age_ms, peer, _), cookie)| DumpRow {
+            last_ack_ms: Some(*age_ms),
+            ..row(cookie, State::Established, 1000, 80 + *peer as u16)
+        }).collect();
+        let holders: Vec<tcpmon_common::Holder> = found.iter().map(|row| tcpmon_common::Holder {
+            sock: 0,
+            cookie: row.cookie,
+            inode: 0,
+            pid: 1 + (row.cookie % 2) as u32,
+            fd: 3,
+            comm: [b'a'; 16],
+        }).collect();
+        table.begin_audit(StateSet::LIVE);
+        for rows in found.chunks(part) {
+            table.audit_rows(NETNS, time, &mut rows.to_vec());
+            check_groups(&table)?;
         }
-        prop_assert_eq!(seen, table.len());
+        table.audit_namespace_done(NETNS, time.started_ns);
+        table.end_audit(time.read_ns, true);
+        prop_assert_eq!(table.len(), found.len());
+        for (number, some) in holders.chunks(part).enumerate() {
+            table.hear_holders(1001 * SECOND, some);
+            for (cookie, _) in (1u64..).zip(&ages).skip(number * part).take(part).filter(|(_, age)| age.2) {
+                let end = Speaker::new(cookie, cookie, 1000, 80).ending(104, 0);
+                end.says(&mut table, 1002 * SECOND, State::Established, State::Close);
+            }
+            check_groups(&table)?;
+        }
+        table.close_holders(1001 * SECOND, std::iter::empty().collect());
+        while table.walk_on(7) {}
+        prop_assert_eq!(table.groups.signposts(), 0);
+        let ended = ages.iter().filter(|age| age.2).count();
+        prop_assert_eq!(table.len(), found.len() - ended);
+        check_groups(&table)?;
     }
 }

@@ -1,7 +1,9 @@
 //! What the table makes of records, dumps and scans.
 
 mod audits;
+mod cookieless;
 mod endings;
+mod interleaved;
 mod invariants;
 mod owners;
 mod processes;
@@ -100,7 +102,7 @@ fn row(cookie: u64, state: State, local_port: u16, remote_port: u16) -> DumpRow 
         inode: 5000 + cookie as u32,
         uid: 1000,
         recv_queue: 0,
-        send_queue: 0,
+        send_queue: Some(0),
         expires_ms: 0,
         timer: Timer::None,
         unanswered: 0,

@@ -345,6 +345,49 @@ fn holders_are_counted_once_per_process() {
 }
 
 #[test]
+fn holders_of_a_socket_may_be_told_in_different_parts() {
+    let mut table = Table::new();
+    connect(&mut table, 1, 10, "one", SECOND);
+    connect(&mut table, 2, 11, "two", SECOND);
+    let holder = |sock, pid, inode| Holder {
+        sock,
+        cookie: sock,
+        inode,
+        pid,
+        fd: 3,
+        comm: comm("child"),
+    };
+    let held = |table: &Table, port| {
+        let all = rows(table, SECOND);
+        let row = all.iter().find(|row| row.local_port == port);
+        row.map(|row| (row.pid, row.holders)).expect("the socket")
+    };
+    let began_ns = 2 * SECOND;
+    for pid in [20, 21, 20, 22] {
+        table.hear_holders(began_ns, &[holder(1, pid, 1001)]);
+    }
+    table.hear_holders(began_ns, &[holder(2, 30, 1002)]);
+    // Somebody else's socket takes the place of one that was shared.
+    let end = Speaker::new(1, 1, 40001, 80).ending(111, 0);
+    end.says(&mut table, began_ns + 1, State::SynSent, State::Close);
+    connect(&mut table, 3, 12, "three", began_ns + 2);
+    table.hear_holders(began_ns, &[holder(3, 12, 1003)]);
+    // What is known by the inode alone comes at the end.
+    let by_inode = [40, 41, 41, 42].map(|pid| holder(0, pid, 1002));
+    table.close_holders(began_ns, by_inode.into_iter().collect());
+    assert_eq!(table.holders_scanned_ns, 0, "not before it is over");
+    while table.walk_on(1) {}
+    assert_eq!(table.holders_scanned_ns, began_ns);
+    assert_eq!(held(&table, 40002), (Some(30), Some(4)));
+    assert_eq!(held(&table, 40003), (Some(12), None));
+    // Nothing of that scan is left in the next one.
+    table.hear_holders(3 * SECOND, &[holder(2, 30, 1002)]);
+    table.close_holders(3 * SECOND, std::iter::empty().collect());
+    while table.walk_on(1) {}
+    assert_eq!(held(&table, 40002), (Some(30), None));
+}
+
+#[test]
 fn nobody_holds_what_is_closed() {
     let mut table = Table::new();
     connect(&mut table, 1, 10, "one", SECOND);

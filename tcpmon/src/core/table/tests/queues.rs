@@ -12,7 +12,7 @@ fn listener(table: &mut Table) {
 fn measured(length: u32, drops: u32) -> DumpRow {
     DumpRow {
         recv_queue: length,
-        send_queue: 128,
+        send_queue: Some(128),
         drops: Some(drops),
         ..row(1, State::Listen, 80, 0)
     }
@@ -23,7 +23,7 @@ fn the_longest_queue_is_remembered_and_drops_are_told() {
     let mut table = Table::new();
     listener(&mut table);
     for (length, drops) in [(3, 0), (90, 2), (1, 5)] {
-        table.measure_queues(&[measured(length, drops)]);
+        table.measure_queues(NETNS, &[measured(length, drops)]);
     }
     let row = &rows(&table, 2)[0];
     assert_eq!((row.recv_queue, row.send_queue), (Some(1), Some(128)));
@@ -33,7 +33,7 @@ fn the_longest_queue_is_remembered_and_drops_are_told() {
 #[test]
 fn a_listener_nobody_knows_yet_is_left_to_the_audit() {
     let mut table = Table::new();
-    table.measure_queues(&[measured(3, 0)]);
+    table.measure_queues(NETNS, &[measured(3, 0)]);
     assert!(table.is_empty());
 }
 
@@ -41,7 +41,7 @@ fn a_listener_nobody_knows_yet_is_left_to_the_audit() {
 fn a_listener_on_a_reused_slot_has_no_queue_of_the_one_before() {
     let mut table = Table::new();
     listener(&mut table);
-    table.measure_queues(&[measured(90, 2)]);
+    table.measure_queues(NETNS, &[measured(90, 2)]);
     let gone = Speaker::new(1, 1, 80, 0).ending(0, 3);
     gone.says(&mut table, 2, State::Listen, State::Close);
     Speaker::new(1, 2, 443, 0).says(&mut table, 3, State::Close, State::Listen);
@@ -136,4 +136,26 @@ fn a_namespace_nobody_has_looked_into_is_known_from_the_stream() {
         &[row(1, State::Listen, 80, 0)],
     );
     assert_eq!(view(&table), NetnsView::Dumps);
+}
+
+/// What the last record told is over when a sweep has looked: by the kernel's own count, or by a
+/// dump where that cannot be read.
+#[test]
+fn a_count_of_minisocks_that_is_out_of_date_is_replaced_by_a_reading_or_a_dump() {
+    for reading in [true, false] {
+        let mut table = Table::new();
+        let mut socket = Speaker::new(1, 7, 40000, 80);
+        socket.record.minisocks = 3;
+        socket.says(&mut table, SECOND, State::SynSent, State::Established);
+        assert_eq!(table.minisock_namespaces().count(), 1);
+        if reading {
+            table.count_minisocks(NETNS, 0);
+        } else {
+            audit(&mut table, 2 * SECOND, StateSet::MINISOCKS, &[]);
+        }
+        assert_eq!(table.minisock_namespaces().count(), 0, "{reading}");
+        // Another record may tell otherwise again.
+        socket.says(&mut table, 3 * SECOND, State::Established, State::CloseWait);
+        assert_eq!(table.minisock_namespaces().count(), 1);
+    }
 }

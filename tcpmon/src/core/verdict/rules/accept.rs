@@ -1,11 +1,12 @@
 //! An accept queue nobody empties: its head tells how long `accept()` was not called.
 
-use super::Opinion;
-use crate::core::table::{Listening, SlotId, Table};
+use super::queue::AcceptQueue;
+use super::{Opinion, Sight};
+use crate::core::table::SlotId;
 use crate::core::verdict::Severity;
 use crate::core::verdict::evidence::{Accept, Evidence};
 use crate::core::verdict::memory::Memory;
-use crate::core::verdict::thresholds::{self, SECOND_NS};
+use crate::core::verdict::thresholds::SECOND_NS;
 
 /// What waits at one service.
 #[derive(Clone, Debug, Default)]
@@ -14,37 +15,51 @@ pub(in crate::core::verdict) struct Waiting {
     pub(in crate::core::verdict) hung_up: u32,
     /// The oldest that a dump has shown waiting.
     pub(in crate::core::verdict) oldest: Vec<SlotId>,
+    /// Listeners they may be waiting at.
+    pub(in crate::core::verdict) listeners: u32,
 }
 
 /// Judges the connections waiting at a service.
 pub(in crate::core::verdict) fn judge(
-    table: &Table,
-    listening: &Listening,
+    sight: Sight<'_>,
+    queue: &AcceptQueue,
     waiting: &Waiting,
-    limits: &thresholds::Accept,
     memory: &mut Memory,
-    now_ns: u64,
 ) -> Option<Opinion> {
-    memory.failures.read(listening.drops.map(u64::from), now_ns);
+    let Sight { table, now_ns, .. } = sight;
+    let limits = &sight.thresholds.accept;
+    memory.failures.read(queue.drops, now_ns);
     // What the queue holds is the kernel's word; who waits in it is known from dumps.
-    let depth = listening.depth.filter(|depth| *depth > 0)?;
+    let depth = queue.depth?;
+    let waits_for_ns = memory.full.read(depth > 0, now_ns);
+    // Of several listeners (`SO_REUSEPORT`) it is the one whose queue is never empty.
+    let is_shared = waiting.listeners > 1;
+    if depth == 0 || (is_shared && waits_for_ns < limits.age_ns) {
+        return None;
+    }
     let confirmed = |age_ns| {
-        let mut oldest = waiting.oldest.iter().map(|id| table.socket(*id));
-        oldest.find(|socket| table.was_unaccepted_at(socket, age_ns))
+        let oldest = waiting.oldest.iter().map(|id| table.socket(*id));
+        oldest
+            .filter(|socket| table.was_unaccepted_at(socket, age_ns))
+            .min_by_key(|socket| socket.entered_ns)
     };
     let first = confirmed(limits.age_ns)?;
     let accept = Accept {
-        waiting: waiting.count.max(depth),
+        waiting: if is_shared {
+            depth
+        } else {
+            waiting.count.max(depth)
+        },
         hung_up: waiting.hung_up,
         oldest_seconds: first.age_ns(now_ns) as f64 / SECOND_NS as f64,
         oldest_is_lower_bound: first.age_is_lower_bound,
         depth,
-        limit: listening.limit,
+        limit: queue.limit,
         dropped: memory.failures.recent(now_ns, 60 * SECOND_NS),
         oldest: waiting.oldest.iter().map(|id| table.sight(*id)).collect(),
     };
     let is_stuck = confirmed(limits.stuck_ns).is_some();
-    let is_full = listening.limit.is_some_and(|limit| depth > limit);
+    let is_full = queue.limit.is_some_and(|limit| depth > limit);
     let severity = match (is_stuck, is_full || accept.dropped > 0) {
         (true, true) => Severity::Critical,
         (true, false) => Severity::Warning,

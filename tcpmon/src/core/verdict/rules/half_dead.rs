@@ -1,11 +1,11 @@
 //! Established connections whose peer answers nothing any more.
 
-use super::Opinion;
+use super::{Opinion, Sight};
 use crate::core::facts::Timer;
-use crate::core::table::{Process, SlotId, Table};
+use crate::core::table::{Process, SlotId};
 use crate::core::verdict::Severity;
 use crate::core::verdict::evidence::{self, Evidence, SHOWN};
-use crate::core::verdict::thresholds::{HalfDead, SECOND_NS};
+use crate::core::verdict::thresholds::SECOND_NS;
 
 /// The connections without an answer at one endpoint.
 #[derive(Clone, Debug, Default)]
@@ -14,13 +14,9 @@ pub(in crate::core::verdict) struct Silent {
     pub(in crate::core::verdict) busiest: Option<(Process, u32)>,
 }
 
-/// Judges them. `since_ns` tells when a socket was first seen without an answer.
-pub(in crate::core::verdict) fn judge(
-    table: &Table,
-    silent: &Silent,
-    limits: &HalfDead,
-    now_ns: u64,
-) -> Option<Opinion> {
+/// Judges them.
+pub(in crate::core::verdict) fn judge(sight: Sight<'_>, silent: &Silent) -> Option<Opinion> {
+    let Sight { table, now_ns, .. } = sight;
     let mut worst: Vec<(u8, u64, SlotId)> = Vec::new();
     let (mut bytes, mut window_closed, mut keepalive) = (0, 0, 0);
     for id in &silent.sockets {
@@ -29,7 +25,7 @@ pub(in crate::core::verdict) fn judge(
         };
         let since_ns = table.unanswered_since(*id).unwrap_or(now_ns);
         worst.push((details.unanswered, now_ns.saturating_sub(since_ns), *id));
-        bytes += u64::from(details.send_queue);
+        bytes += u64::from(details.send_queue.unwrap_or(0));
         window_closed += u32::from(details.timer == Timer::ZeroWindowProbe);
         keepalive += u32::from(details.timer == Timer::Keepalive);
     }
@@ -37,7 +33,7 @@ pub(in crate::core::verdict) fn judge(
     let (unanswered, ..) = *worst.first()?;
     let silent_ns = worst.iter().map(|(_, silent_ns, _)| *silent_ns).max()?;
     let count = u32::try_from(worst.len()).unwrap_or(u32::MAX);
-    let severity = if count >= limits.count {
+    let severity = if count >= sight.thresholds.half_dead.count {
         Severity::Warning
     } else {
         Severity::Suspicious

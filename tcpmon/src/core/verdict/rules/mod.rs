@@ -9,8 +9,17 @@ pub(super) mod ports;
 pub(super) mod queue;
 pub(super) mod stuck;
 
-use super::Severity;
 use super::evidence::Evidence;
+use super::{Severity, Thresholds};
+use crate::core::table::Table;
+
+/// What a rule looks at, and by which measure.
+#[derive(Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) table: &'a Table,
+    pub(super) thresholds: &'a Thresholds,
+    pub(super) now_ns: u64,
+}
 
 /// What a rule thinks of a case now.
 #[derive(Clone, Debug)]

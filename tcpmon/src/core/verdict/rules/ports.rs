@@ -3,15 +3,14 @@
 //! `__inet_hash_connect` (`net/ipv4/inet_hashtables.c`) takes a port of `ip_local_port_range` that no
 //! socket has towards the same address and port, that is not reserved and that nobody bound.
 
-use std::net::IpAddr;
-
-use super::Opinion;
+use super::{Opinion, Sight};
 use crate::core::facts::NamespaceLimits;
-use crate::core::table::{Endpoint, Process, Table, Traffic};
+use crate::core::table::{Endpoint, NetnsId, Process, Table, Traffic};
 use crate::core::verdict::Severity;
 use crate::core::verdict::evidence::{self, Evidence};
 use crate::core::verdict::memory::Memory;
 use crate::core::verdict::thresholds::{Ports, SECOND_NS};
+use crate::core::verdict::trend::Trend;
 
 /// How long a TIME_WAIT entry blocks its port where it may not be taken over.
 const TIME_WAIT_SECONDS: f64 = 60.0;
@@ -23,18 +22,18 @@ pub(in crate::core::verdict) struct Use {
     pub(in crate::core::verdict) sockets: u32,
     /// Of them in TIME_WAIT.
     pub(in crate::core::verdict) time_wait: u32,
+    /// Ports there are, with nobody's sockets on them.
+    pub(in crate::core::verdict) usable: Option<u32>,
     pub(in crate::core::verdict) busiest: Option<(Process, u32)>,
 }
 
 /// Judges the ports towards a destination.
 pub(in crate::core::verdict) fn judge(
-    table: &Table,
-    (endpoint, traffic): (&Endpoint, &Traffic),
+    sight: Sight<'_>,
+    endpoint: &Endpoint,
+    traffic: &Traffic,
     used: Use,
-    limits: &Ports,
     memory: &mut Memory,
-    opened: &mut super::super::trend::Trend,
-    now_ns: u64,
 ) -> Option<Opinion> {
     let Endpoint::Destination {
         netns,
@@ -45,44 +44,37 @@ pub(in crate::core::verdict) fn judge(
     else {
         return None;
     };
-    memory.failures.read(Some(traffic.no_port), now_ns);
-    opened.read(now_ns, traffic.opened as f64);
+    let Sight { table, now_ns, .. } = sight;
+    let limits = &sight.thresholds.ports;
     let settings = table.limits(*netns);
-    let usable = settings.and_then(|settings| {
-        let range = settings.local_ports?;
-        let taken = table.listening_ports(*netns, range.low, range.high);
-        Some(usable(settings)?.saturating_sub(taken))
-    });
-    let opened_per_second = opened
-        .fast()
-        .map(|growth| growth.per_second)
-        .filter(|rate| *rate > 0.0);
-    let reusable = settings.map_or(0, |settings| {
-        reusable(
-            settings,
-            *source,
-            *address,
-            used.time_wait,
-            opened_per_second,
-        )
-    });
+    let usable = used.usable;
+    let is_loopback = source.is_loopback() || address.is_loopback();
+    let blocked_for = settings.map_or(TIME_WAIT_SECONDS, |of| blocked_for(of, is_loopback));
+    let live = used.sockets.saturating_sub(used.time_wait);
+    // The table counts from nothing; a destination may be judged because of its first failure.
+    memory.failures.begin_at_zero();
+    memory.failures.read(Some(traffic.no_port), now_ns);
+    memory.opened.read(now_ns, traffic.opened as f64);
+    memory.live.read(now_ns, f64::from(live));
+    let opened_per_second = memory.opened.fast().and_then(|growth| growth.rate());
+    let share = share_closed_here(traffic);
+    // Where nothing was closed yet nothing is in TIME_WAIT either.
+    let waiting_per_second = opened_per_second.unwrap_or(0.0) * share.unwrap_or(0.0);
+    let reusable = if blocked_for < TIME_WAIT_SECONDS {
+        used.time_wait
+            .saturating_sub((waiting_per_second * blocked_for) as u32)
+    } else {
+        0
+    };
     let held = used.sockets.saturating_sub(reusable);
     memory.trend.read(now_ns, f64::from(held));
-    let growth = memory.trend.fast().filter(|growth| growth.is_steady(5.0));
-    let per_second = growth
-        .map(|growth| growth.per_second)
-        .filter(|rate| *rate > 0.0);
-    let share = share_closed_here(traffic);
-    let blocked_per_second = opened_per_second.unwrap_or(0.0) * share.unwrap_or(1.0);
-    let live = used.sockets.saturating_sub(used.time_wait);
-    let levels_off_at = match reusable {
-        0 => f64::from(live) + blocked_per_second * TIME_WAIT_SECONDS,
-        _ => f64::from(held),
-    };
+    let per_second = steady(&memory.trend);
     let seconds_left = usable.zip(per_second).and_then(|(usable, rate)| {
-        // TIME_WAIT entries end as fast as new ones come, after a minute.
-        let will_run_out = levels_off_at >= f64::from(usable);
-        will_run_out.then(|| f64::from(usable.saturating_sub(held)) / rate)
+        // TIME_WAIT entries end as fast as new ones come, after a minute; what stays does not.
+        let levels_off_at = f64::from(live) + waiting_per_second * blocked_for;
+        let will_run_out = steady(&memory.live).is_some() || levels_off_at >= f64::from(usable);
+        let is_far = f64::from(held) < limits.foretell_from * f64::from(usable);
+        (will_run_out && !is_far).then(|| f64::from(usable.saturating_sub(held)) / rate)
     });
     let ports = evidence::Ports {
         held,
@@ -96,12 +88,19 @@ pub(in crate::core::verdict) fn judge(
         opened_per_second,
         closed_here_share: share,
         median_life_seconds: traffic.lives.median_ns().map(|ns| ns as f64 / 1e9),
-        busiest: used.busiest,
+        busiest: used
+            .busiest
+            .or_else(|| traffic.no_port_of.map(|process| (process, 0))),
     };
     Some(Opinion {
         severity: severity(&ports, limits),
         evidence: Evidence::Ports(ports),
     })
+}
+
+/// Growth per second over two minutes, if it is steady.
+fn steady(trend: &Trend) -> Option<f64> {
+    trend.fast().filter(|growth| growth.is_steady(5.0))?.rate()
 }
 
 fn severity(ports: &evidence::Ports, limits: &Ports) -> Option<Severity> {
@@ -122,34 +121,30 @@ fn severity(ports: &evidence::Ports, limits: &Ports) -> Option<Severity> {
     }
 }
 
-/// Ports for connections that do not choose one: of an odd number the last is never used.
-fn usable(settings: &NamespaceLimits) -> Option<u32> {
+/// Ports of a namespace for connections that do not choose one: of an odd number the last is never
+/// used, and none that somebody listens on. Costs a step per listener of the machine.
+pub(in crate::core::verdict) fn usable(table: &Table, netns: NetnsId) -> Option<u32> {
+    let settings = table.limits(netns)?;
     let range = settings.local_ports?;
-    let ports = range.ports() & !1;
-    Some(ports.saturating_sub(settings.reserved_local_ports().unwrap_or(0)))
+    let reserved = settings.reserved_local_ports().unwrap_or(0);
+    let taken = table.listening_ports(netns, range.low, range.high);
+    Some((range.ports() & !1).saturating_sub(reserved + taken))
 }
 
-/// TIME_WAIT entries a new connection may take over (`tcp_twsk_unique` of `net/ipv4/tcp_ipv4.c`): with
-/// timestamps, a second old, and not at all, everywhere or on loopback alone.
-fn reusable(
-    settings: &NamespaceLimits,
-    source: IpAddr,
-    address: IpAddr,
-    time_wait: u32,
-    opened_per_second: Option<f64>,
-) -> u32 {
-    let is_loopback = source.is_loopback() || address.is_loopback();
+/// Seconds until a new connection may have the port of a TIME_WAIT entry (`tcp_twsk_unique` of
+/// `net/ipv4/tcp_ipv4.c`): it may take the entry over after a second where there are timestamps, and
+/// that not at all, everywhere or on loopback alone.
+fn blocked_for(settings: &NamespaceLimits, is_loopback: bool) -> f64 {
     let is_allowed = match settings.tw_reuse {
         Some(1) => true,
         Some(2) => is_loopback,
         _ => false,
     };
-    if !is_allowed || settings.timestamps == Some(0) {
-        return 0;
+    if is_allowed && settings.timestamps != Some(0) {
+        f64::from(settings.tw_reuse_delay_ms.unwrap_or(1000)) / 1000.0
+    } else {
+        TIME_WAIT_SECONDS
     }
-    let delay = f64::from(settings.tw_reuse_delay_ms.unwrap_or(1000)) / 1000.0;
-    let fresh = opened_per_second.unwrap_or(0.0) * delay;
-    time_wait.saturating_sub(fresh as u32)
 }
 
 fn share_closed_here(traffic: &Traffic) -> Option<f64> {

@@ -2,11 +2,12 @@
 
 use tcpmon_common::State;
 
-use super::Opinion;
-use crate::core::table::{Process, SlotId, Socket, Table};
+use super::{Opinion, Sight};
+use crate::core::facts::Timer;
+use crate::core::table::{Process, SlotId, Socket};
 use crate::core::verdict::Severity;
 use crate::core::verdict::evidence::{self, Evidence};
-use crate::core::verdict::thresholds::{SECOND_NS, Stuck};
+use crate::core::verdict::thresholds::SECOND_NS;
 
 /// The states a socket can be stuck in.
 pub(in crate::core::verdict) const STATES: [State; 5] = [
@@ -22,19 +23,20 @@ pub(in crate::core::verdict) const STATES: [State; 5] = [
 pub(in crate::core::verdict) struct Heap {
     pub(in crate::core::verdict) count: u32,
     pub(in crate::core::verdict) busiest: Option<(Process, u32)>,
+    /// The oldest first.
     pub(in crate::core::verdict) oldest: Vec<SlotId>,
 }
 
 /// Judges what is stuck.
 pub(in crate::core::verdict) fn judge(
-    table: &Table,
+    sight: Sight<'_>,
     state: State,
     heap: &Heap,
-    limits: &Stuck,
-    now_ns: u64,
 ) -> Option<Opinion> {
+    let Sight { table, now_ns, .. } = sight;
+    let limits = sight.thresholds.stuck_in(state)?;
     let sockets = || heap.oldest.iter().map(|id| table.socket(*id));
-    let oldest = sockets().min_by_key(|socket| socket.entered_ns)?;
+    let oldest = sockets().next()?;
     let severity = (heap.count >= limits.count).then_some(Severity::Warning);
     Some(Opinion {
         severity,
@@ -52,12 +54,12 @@ pub(in crate::core::verdict) fn judge(
 }
 
 fn retransmits(socket: &Socket) -> bool {
-    socket.details.is_some_and(|details| {
-        details.timer == crate::core::facts::Timer::Retransmit && details.unanswered > 0
-    })
+    socket
+        .details
+        .is_some_and(|details| details.timer == Timer::Retransmit && details.unanswered > 0)
 }
 
 fn probes(socket: &Socket) -> bool {
     let timer = socket.details.map(|details| details.timer);
-    timer == Some(crate::core::facts::Timer::ZeroWindowProbe)
+    timer == Some(Timer::ZeroWindowProbe)
 }

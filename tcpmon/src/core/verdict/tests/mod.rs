@@ -1,1 +1,5 @@
-//! What is judged how.
+//! What is judged how. Labelled scenarios, with precision and recall, are in `tests/judge`.
+
+mod facts;
+mod policy;
+mod properties;

@@ -75,7 +75,7 @@ fn leak_steps(context: &Context<'_>) -> Vec<NextStep> {
     }
     next.push(step(list, "all of them"));
     next.push(step(
-        context.inside(&format!("ss -K state close-wait {filter}")),
+        context.inside(&format!("ss -tK state close-wait {filter}")),
         "ends the connections in the kernel; their file descriptors stay open until the process \
          closes them or is restarted",
     ));

@@ -44,7 +44,7 @@ pub(super) fn stuck(stuck: &Stuck, context: &Context<'_>) -> Words {
                 "timer, retransmissions and what is in flight of each",
             ),
             step(
-                context.inside(&format!("ss -K state {state} {}", context.ss_filter())),
+                context.inside(&format!("ss -tK state {state} {}", context.ss_filter())),
                 "ends them at once",
             ),
         ],

@@ -107,7 +107,7 @@ fn a_row_built_by_hand() {
         (fact.tuple.local_port, fact.tuple.remote_port),
         (443, 50000)
     );
-    assert_eq!((fact.recv_queue, fact.send_queue), (3, 4));
+    assert_eq!((fact.recv_queue, fact.send_queue), (3, Some(4)));
     assert_eq!((fact.uid, fact.inode, fact.last_ack_ms), (1000, 77, None));
 }
 

@@ -87,7 +87,7 @@ fn finds_a_connection_by_cookie_inode_and_tuple() {
         let row = only(&rows, |row| row.state == State::Listen);
         assert_eq!(row.cookie, cookie_of(&listener));
         assert_eq!((row.recv_queue, row.tuple.remote_port), (1, 0));
-        assert!(row.send_queue > 0 && row.last_ack_ms.is_none());
+        assert!(row.send_queue > Some(0) && row.last_ack_ms.is_none());
 
         let row = only(&rows, |row| row.tuple.remote_port == server.port());
         assert_eq!((row.state, row.kind), (State::Established, Kind::Full));
