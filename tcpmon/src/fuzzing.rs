@@ -19,6 +19,7 @@ pub use crate::client::fuzz::answer;
 pub use crate::config::fuzz::config;
 pub use crate::source::bpf::fuzz::{btf, program_stats, tracepoint};
 pub use crate::source::features::fuzz::lockdown;
+pub use crate::source::pcap::fuzz::pcap;
 
 /// A decoder and what must hold for it; whether it takes these bytes for what it decodes.
 pub type Harness = fn(&[u8]) -> bool;
@@ -36,6 +37,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("netlink", netlink),
     ("netstat", netstat),
     ("own", own),
+    ("pcap", pcap),
     ("process", process),
     ("program_stats", program_stats),
     ("record", record),

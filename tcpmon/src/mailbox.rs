@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::core::filter::Filter;
 use crate::core::query::{
-    Endings, EventRow, Namespaces, ProcessAnswer, Processes, Sockets, SocketsQuestion, Summary,
-    Verdicts,
+    Destinations, Endings, EventRow, Listeners, Namespaces, ProcessAnswer, Processes, Sockets,
+    SocketsQuestion, Summary, Verdicts,
 };
 use crate::core::snapshot::Snapshot;
 
@@ -29,8 +29,12 @@ pub enum Letter {
     Namespaces(oneshot::Sender<Namespaces>),
     /// What is wrong.
     Verdicts(oneshot::Sender<Verdicts>),
-    /// The processes that own sockets.
-    Processes(oneshot::Sender<Processes>),
+    /// The processes that own sockets, at most so many.
+    Processes(Option<usize>, oneshot::Sender<Processes>),
+    /// The listening sockets, at most so many.
+    Listeners(usize, oneshot::Sender<Listeners>),
+    /// The destinations, at most so many.
+    Destinations(usize, oneshot::Sender<Destinations>),
     /// One of them, and what it was started with.
     Process(u32, oneshot::Sender<ProcessAnswer>),
     /// What `/metrics` is made of.
@@ -111,13 +115,31 @@ impl Mailbox {
         self.ask(Letter::Verdicts).await
     }
 
-    /// The processes that own sockets.
+    /// The processes that own sockets, at most `limit`.
     ///
     /// # Errors
     ///
     /// The agent is stopping.
-    pub async fn processes(&self) -> Result<Processes, Stopped> {
-        self.ask(Letter::Processes).await
+    pub async fn processes(&self, limit: Option<usize>) -> Result<Processes, Stopped> {
+        self.ask(|answer| Letter::Processes(limit, answer)).await
+    }
+
+    /// The listening sockets, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn listeners(&self, limit: usize) -> Result<Listeners, Stopped> {
+        self.ask(|answer| Letter::Listeners(limit, answer)).await
+    }
+
+    /// The destinations, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn destinations(&self, limit: usize) -> Result<Destinations, Stopped> {
+        self.ask(|answer| Letter::Destinations(limit, answer)).await
     }
 
     /// The process with this pid, and what it was started with.

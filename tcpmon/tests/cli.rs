@@ -1,6 +1,7 @@
 //! The command as a user meets it: each error is one sentence with its exit code. No privilege and
 //! no kernel program is needed here.
 
+use std::io::ErrorKind;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
@@ -46,7 +47,14 @@ fn as_nobody(args: &[&str]) -> (Output, tempfile::TempDir) {
         std::fs::set_permissions(dir.path(), open).expect("opened");
         command.uid(NOBODY).gid(NOBODY);
     }
-    (command.output().expect("the command starts"), dir)
+    // A child that another test forks meanwhile holds the copy open for writing for a moment.
+    let output = loop {
+        match command.output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            outcome => break outcome.expect("the command starts"),
+        }
+    };
+    (output, dir)
 }
 
 #[test]
@@ -353,5 +361,28 @@ fn the_example_of_a_configuration_is_what_the_program_prints() {
     assert!(
         written == example,
         "deploy/tcpmon.toml is stale: run `cargo xtask docs` and commit it"
+    );
+}
+
+#[test]
+fn an_unknown_column_is_answered_with_those_there_are() {
+    for (args, known) in [
+        (&["ls", "-o", "state,proces"][..], "process, pid"),
+        (&["ls", "--sort", "oldest"], "newest"),
+        (&["watch", "-o", "when"], "time, transition, after, reason"),
+    ] {
+        let (code, stdout, stderr) = outcome(&run(args));
+        assert_eq!((code, &*stdout), (Some(2), ""), "{args:?}: {stderr}");
+        let asked = args[2].rsplit(',').next().unwrap_or_default();
+        let asked = format!("there is no column {asked:?}: there are ");
+        assert!(
+            stderr.contains(&asked) && stderr.contains(known),
+            "{stderr}"
+        );
+    }
+    let (code, _, stderr) = outcome(&run(&["ls", "--follow", "-d", "1ms"]));
+    assert_eq!(
+        (code, &*stderr),
+        (Some(2), "tcpmon: --interval: at least 100ms")
     );
 }

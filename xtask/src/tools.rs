@@ -15,6 +15,8 @@ const FROM_PACKAGES: &[(&str, &str)] = &[
     ("ss", "iproute2"),
     ("ps", "procps"),
     ("python3", "python3"),
+    // Drives `tcpmon top` as a user does.
+    ("tmux", "tmux"),
 ];
 /// `(program, packages)`: unpacked and not installed, because some would start a service. The last
 /// has the program, those before it the libraries that machines do not have.

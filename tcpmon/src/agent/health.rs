@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::{Counters, State};
 
+use super::rates::Edges;
 use super::{Agent, Incidents};
 use crate::clock;
-use crate::core::query::{Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts};
+use crate::core::explain;
+use crate::core::query::{
+    EdgeRate, Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts,
+};
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
 use crate::core::table::Drift;
 use crate::source::bpf::Stream;
@@ -94,6 +98,7 @@ impl Agent {
             kernel: self.host.kernel.clone(),
             uptime_seconds: seconds(now_ns.saturating_sub(self.started_ns)),
             states: self.states(now_ns),
+            edges: self.edges(),
             namespaces: self.table.namespaces(),
             health: self.health(now_ns),
         }
@@ -146,6 +151,28 @@ impl Agent {
             summary.entered_per_second = self.rates.entered(usize::from(state.number()));
         }
         states
+    }
+
+    /// How often each edge was taken: what the kernel counted, and what it does in silence.
+    pub(super) fn edge_totals(&self) -> Edges {
+        let totals = self.table.totals();
+        let mut edges = self.losses.counters.transitions;
+        for (row, silent) in edges.iter_mut().zip(&totals.silent) {
+            for (cell, silent) in row.iter_mut().zip(silent) {
+                *cell += silent;
+            }
+        }
+        edges
+    }
+
+    fn edges(&self) -> Vec<EdgeRate> {
+        let pages = explain::edges().filter(|page| page.from != page.to);
+        let rates = pages.map(|page| EdgeRate {
+            from: page.from.name().into(),
+            to: page.to.name().into(),
+            per_second: self.rates.edge(page.from as usize, page.to as usize),
+        });
+        rates.filter(|edge| edge.per_second > 0.0).collect()
     }
 
     fn drift(&self) -> BTreeMap<&'static str, u64> {

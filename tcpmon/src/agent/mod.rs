@@ -291,8 +291,9 @@ impl Agent {
                 Err(error) => log::error!("{error:#}"),
             }
         }
-        let entered = self.table.totals().entered;
-        self.rates.sample(now_ns, events, entered);
+        let totals = self.table.totals();
+        let (entered, edges) = (totals.entered, self.edge_totals());
+        self.rates.sample(now_ns, events, entered, edges);
         if self.audits.count > 0 {
             let changes = self.court.sit(&mut self.table, now_ns);
             self.tell_changes(&changes, now_ns);
@@ -485,7 +486,13 @@ impl Agent {
             Letter::Endings(answer) => drop(answer.send(self.endings())),
             Letter::Namespaces(answer) => drop(answer.send(self.namespaces())),
             Letter::Verdicts(answer) => drop(answer.send(self.verdicts())),
-            Letter::Processes(answer) => drop(answer.send(self.processes())),
+            Letter::Processes(limit, answer) => drop(answer.send(self.processes(limit))),
+            Letter::Listeners(limit, answer) => {
+                drop(answer.send(self.table.listener_rows(limit, clock::boottime_ns())));
+            }
+            Letter::Destinations(limit, answer) => {
+                drop(answer.send(self.table.destination_rows(limit)));
+            }
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),

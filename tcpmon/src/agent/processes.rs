@@ -30,9 +30,9 @@ impl Asked {
 }
 
 impl Agent {
-    pub(super) fn processes(&mut self) -> Processes {
+    pub(super) fn processes(&mut self, limit: Option<usize>) -> Processes {
         self.drain();
-        self.table.process_rows(clock::boottime_ns())
+        self.table.process_rows(limit, clock::boottime_ns())
     }
 
     /// Only processes that own sockets are anybody's business here.

@@ -7,11 +7,15 @@ use tcpmon_common::counter::STATES;
 /// Seconds a rate looks back: long enough to be calm, short enough to follow.
 const WINDOW: usize = 5;
 
-#[derive(Clone, Copy, Debug)]
+/// How often each edge was taken, by old and new state number.
+pub(super) type Edges = [[u64; STATES]; STATES];
+
+#[derive(Clone, Debug)]
 struct Sample {
     time_ns: u64,
     events: u64,
     entered: [u64; STATES],
+    edges: Box<Edges>,
 }
 
 /// The last samples.
@@ -19,8 +23,14 @@ struct Sample {
 pub(super) struct Rates(VecDeque<Sample>);
 
 impl Rates {
-    /// Takes a sample of totals: all transitions, and entries by state number.
-    pub(super) fn sample(&mut self, time_ns: u64, events: u64, entered: [u64; STATES]) {
+    /// Takes a sample of totals: all transitions, entries by state number, and edges.
+    pub(super) fn sample(
+        &mut self,
+        time_ns: u64,
+        events: u64,
+        entered: [u64; STATES],
+        edges: Edges,
+    ) {
         if self.0.len() > WINDOW {
             self.0.pop_front();
         }
@@ -28,6 +38,7 @@ impl Rates {
             time_ns,
             events,
             entered,
+            edges: Box::new(edges),
         });
     }
 
@@ -41,6 +52,12 @@ impl Rates {
     #[must_use]
     pub(super) fn entered(&self, state: usize) -> f64 {
         self.rate(|sample| sample.entered[state])
+    }
+
+    /// Times per second the edge between the states with these numbers was taken.
+    #[must_use]
+    pub(super) fn edge(&self, from: usize, to: usize) -> f64 {
+        self.rate(|sample| sample.edges[from][to])
     }
 
     fn rate(&self, total: impl Fn(&Sample) -> u64) -> f64 {
@@ -66,17 +83,20 @@ mod tests {
         for second in 0..=10 {
             let mut entered = [0; STATES];
             entered[8] = second * 3;
-            rates.sample(second * 1_000_000_000, second * 100, entered);
+            let mut edges = [[0; STATES]; STATES];
+            edges[1][8] = second * 2;
+            rates.sample(second * 1_000_000_000, second * 100, entered, edges);
         }
         assert_eq!(rates.events(), 100.0);
         assert_eq!(rates.entered(8), 3.0);
         assert_eq!(rates.entered(1), 0.0);
+        assert_eq!((rates.edge(1, 8), rates.edge(8, 1)), (2.0, 0.0));
     }
 
     #[test]
     fn one_sample_has_no_rate() {
         let mut rates = Rates::default();
-        rates.sample(5, 100, [1; STATES]);
+        rates.sample(5, 100, [1; STATES], [[1; STATES]; STATES]);
         assert_eq!(rates.events(), 0.0);
     }
 }

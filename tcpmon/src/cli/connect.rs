@@ -15,7 +15,10 @@ use crate::app::{self, Prepared};
 use crate::client::{ClientError, UnixClient};
 use crate::config::{Config, DEFAULT_SOCKET, Layer};
 use crate::core::filter::Filter;
-use crate::core::query::{EventRow, Sockets, SocketsQuestion, Summary, Verdicts};
+use crate::core::query::{
+    Destinations, EventRow, Listeners, Namespaces, Processes, Sockets, SocketsQuestion, Summary,
+    Verdicts,
+};
 use crate::failure::{Failure, exit};
 use crate::mailbox::Mailbox;
 
@@ -150,6 +153,34 @@ impl Agent {
         match self {
             Self::Remote(client) => Ok(client.sockets(question).await.map_err(failure)?),
             Self::Own(own) => Ok(own.mailbox.sockets(question.clone()).await?),
+        }
+    }
+
+    pub(super) async fn processes(&self, limit: usize) -> anyhow::Result<Processes> {
+        match self {
+            Self::Remote(client) => Ok(client.processes(Some(limit)).await.map_err(failure)?),
+            Self::Own(own) => Ok(own.mailbox.processes(Some(limit)).await?),
+        }
+    }
+
+    pub(super) async fn listeners(&self, limit: usize) -> anyhow::Result<Listeners> {
+        match self {
+            Self::Remote(client) => Ok(client.listeners(limit).await.map_err(failure)?),
+            Self::Own(own) => Ok(own.mailbox.listeners(limit).await?),
+        }
+    }
+
+    pub(super) async fn destinations(&self, limit: usize) -> anyhow::Result<Destinations> {
+        match self {
+            Self::Remote(client) => Ok(client.destinations(limit).await.map_err(failure)?),
+            Self::Own(own) => Ok(own.mailbox.destinations(limit).await?),
+        }
+    }
+
+    pub(super) async fn namespaces(&self) -> anyhow::Result<Namespaces> {
+        match self {
+            Self::Remote(client) => Ok(client.namespaces().await.map_err(failure)?),
+            Self::Own(own) => Ok(own.mailbox.namespaces().await?),
         }
     }
 

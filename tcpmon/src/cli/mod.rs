@@ -5,9 +5,12 @@ mod config;
 mod connect;
 mod diagnose;
 mod doctor;
+mod examples;
 mod explain;
 mod ls;
+mod manual;
 mod output;
+mod replay;
 mod top;
 mod watch;
 
@@ -29,6 +32,7 @@ Examples:
   tcpmon ls 'state close-wait and age > 5m' which process forgot to close
   tcpmon watch 'dport = :5432'              every transition towards a database
   tcpmon explain close-wait                 what a state means, and what to do about it
+  tcpmon replay --pcap http.pcap            what a packet capture means, state by state
   tcpmon doctor                             what this machine offers, and what it lacks
   tcpmon config check tcpmon.toml           whether a configuration file is right
 
@@ -46,21 +50,37 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Watch the kernel, and serve Prometheus and the other commands
+    #[command(after_help = examples::AGENT)]
     Agent(agent::Args),
     /// Show states and sockets, live
+    #[command(after_help = examples::TOP)]
     Top(top::Args),
     /// List sockets, oldest in their state first
+    #[command(after_help = examples::LS)]
     Ls(ls::Args),
     /// Print every transition as it happens
+    #[command(after_help = examples::WATCH)]
     Watch(watch::Args),
     /// Say what is wrong, who has to mend it, and what to run next
+    #[command(after_help = examples::DIAGNOSE)]
     Diagnose(diagnose::Args),
     /// Explain a state, an edge, a verdict or an ending: what it means, who must do what
+    #[command(after_help = examples::EXPLAIN)]
     Explain(explain::Args),
+    /// Tell again what was recorded: a packet capture, state by state
+    Replay(replay::Args),
     /// Say what this machine offers and lacks, and how to mend it
+    #[command(after_help = examples::DOCTOR)]
     Doctor(doctor::Args),
     /// Check a configuration file, or show the configuration in effect
+    #[command(after_help = examples::CONFIG)]
     Config(config::Args),
+    /// Print the completions of a shell
+    #[command(after_help = manual::COMPLETIONS_HELP)]
+    Completions(manual::CompletionsArgs),
+    /// Print a manual page, or write all of them
+    #[command(after_help = manual::MAN_HELP)]
+    Man(manual::ManArgs),
 }
 
 /// Runs the command line `arguments`.
@@ -80,11 +100,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Agent(args) => done(agent::run(args)),
         Command::Top(args) => done(top::run(args)),
-        Command::Ls(args) => done(ls::run(args)),
+        Command::Ls(args) => done(ls::run(&args)),
         Command::Watch(args) => done(watch::run(args)),
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => done(explain::run(&args)),
+        Command::Replay(args) => done(replay::run(&args)),
         Command::Doctor(args) => done(doctor::run(args)),
+        Command::Completions(args) => done(manual::completions(&args, Cli::command())),
+        Command::Man(args) => done(manual::man(&args, Cli::command())),
         Command::Config(args) => {
             // Deeper than the command's name: who typed what.
             let matches = matches

@@ -24,6 +24,11 @@ pub(super) fn complain(error: &anyhow::Error) {
     ));
 }
 
+/// One sentence on stderr that is no failure.
+pub(super) fn remark(sentence: &str) {
+    drop(writeln!(io::stderr(), "tcpmon: {}", sanitise(sentence)));
+}
+
 /// The characters the terminal can show.
 pub(super) fn charset() -> Charset {
     environment::charset(|name| std::env::var_os(name))

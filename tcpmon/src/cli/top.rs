@@ -8,10 +8,11 @@ use clap::Args as ClapArgs;
 
 use super::connect::{self, Agent, ConnectArgs};
 use super::output;
-use crate::core::query::SocketsQuestion;
+use crate::core::filter::Filter;
+use crate::core::query::{EventRow, SocketsQuestion};
 use crate::view::environment::ColorChoice;
 use crate::view::print::{self, OutputFormat};
-use crate::view::tui::{self, ActiveFilter, Feed, Snapshot, TopOptions};
+use crate::view::tui::{self, ActiveFilter, Feed, Snapshot, TopOptions, Wants, Watch};
 
 /// Rows of sockets in batch output, as many as a screen shows.
 const BATCH_ROWS: usize = 20;
@@ -33,9 +34,9 @@ pub(super) struct Args {
     /// When to use colour; NO_COLOR is respected
     #[arg(long, value_enum, default_value_t)]
     color: ColorChoice,
-    /// Take the mouse for scrolling; selecting text then needs Shift
+    /// Leave the mouse to the terminal, to select text with; the key m does the same
     #[arg(long)]
-    mouse: bool,
+    no_mouse: bool,
     #[command(flatten)]
     connect: ConnectArgs,
 }
@@ -68,7 +69,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
                 filter,
                 color: output::color(args.color),
                 charset: output::charset(),
-                mouse: args.mouse,
+                mouse: !args.no_mouse,
             };
             tui::run(AgentFeed(Arc::clone(&agent)), options).await
         };
@@ -79,17 +80,55 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     })
 }
 
+#[derive(Clone)]
 struct AgentFeed(Arc<Agent>);
 
 impl Feed for AgentFeed {
-    async fn fetch(&mut self, question: SocketsQuestion) -> Result<Snapshot, String> {
-        let fetch = async {
-            anyhow::Ok(Snapshot {
-                summary: self.0.summary().await?,
-                sockets: self.0.sockets(&question).await?,
-            })
+    type Watch = connect::Events;
+
+    async fn fetch(&self, wants: Wants) -> Result<Snapshot, String> {
+        let snapshot = self.snapshot(wants).await;
+        snapshot.map_err(|error| format!("{error:#}"))
+    }
+
+    async fn watch(&self, filter: Filter) -> Result<connect::Events, String> {
+        let events = self.0.watch(&filter).await;
+        events.map_err(|error| format!("{error:#}"))
+    }
+}
+
+impl AgentFeed {
+    async fn snapshot(&self, wants: Wants) -> anyhow::Result<Snapshot> {
+        let agent = &self.0;
+        let mut snapshot = Snapshot {
+            summary: agent.summary().await?,
+            verdicts: agent.verdicts().await?,
+            processes: agent.processes(wants.processes).await?,
+            sockets: None,
+            listeners: None,
+            destinations: None,
+            namespaces: None,
         };
-        fetch.await.map_err(|error| format!("{error:#}"))
+        if let Some(question) = &wants.sockets {
+            snapshot.sockets = Some(agent.sockets(question).await?);
+        }
+        if let Some(limit) = wants.listeners {
+            snapshot.listeners = Some(agent.listeners(limit).await?);
+        }
+        if let Some(limit) = wants.destinations {
+            snapshot.destinations = Some(agent.destinations(limit).await?);
+        }
+        if wants.namespaces {
+            snapshot.namespaces = Some(agent.namespaces().await?);
+        }
+        Ok(snapshot)
+    }
+}
+
+impl Watch for connect::Events {
+    async fn next(&mut self) -> Result<Option<EventRow>, String> {
+        let event = Self::next(self).await;
+        event.map_err(|error| format!("{error:#}"))
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::connect::{self, ConnectArgs, Events};
 use super::output;
 use crate::core::filter::Filter;
-use crate::view::print::{EventPrinter, OutputFormat};
+use crate::failure::Failure;
+use crate::view::print::{Columns, EventPrinter, OutputFormat};
 
 /// Flags of `tcpmon watch`.
 #[derive(Debug, ClapArgs)]
@@ -18,6 +19,9 @@ pub(super) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t, env = "TCPMON_OUTPUT")]
     output: OutputFormat,
+    /// Only these columns, in this order: time, transition, after, reason, and those of `tcpmon ls -o`
+    #[arg(short = 'o', long, value_name = "NAME,…")]
+    columns: Option<String>,
     /// Stop after so many transitions
     #[arg(short = 'n', long, value_name = "N")]
     count: Option<u64>,
@@ -27,11 +31,13 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let filter: Filter = output::filter(&args.filter)?;
+    let columns = args.columns.as_deref().map(Columns::of_events).transpose();
+    let columns = columns.map_err(Failure::usage)?;
     let found = args.connect.find()?;
     connect::runtime()?.block_on(async {
         let agent = found.start().await?;
         let events = agent.watch(&filter).await?;
-        let printer = EventPrinter::new(args.output, output::charset());
+        let printer = EventPrinter::new(args.output, output::charset()).with(columns);
         let outcome = follow(events, printer, args.count).await;
         agent.stop().await?;
         outcome

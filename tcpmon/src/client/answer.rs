@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{CONNECT_TIMEOUT, ClientError};
-use crate::core::query::{SCHEMA, Sockets, Summary, Verdicts};
+use crate::core::query::{
+    Destinations, Listeners, Namespaces, Processes, SCHEMA, Sockets, Summary, Verdicts,
+};
 use crate::view::api::routes::{Question, Refusal};
 
 /// A document has at most so many bytes; a socket takes about 700.
@@ -130,23 +132,25 @@ pub(super) trait Document: DeserializeOwned {
     fn schema(&self) -> u32;
 }
 
-impl Document for Summary {
-    fn schema(&self) -> u32 {
-        self.schema
-    }
+macro_rules! documents {
+    ($($kind:ty),+) => {
+        $(impl Document for $kind {
+            fn schema(&self) -> u32 {
+                self.schema
+            }
+        })+
+    };
 }
 
-impl Document for Sockets {
-    fn schema(&self) -> u32 {
-        self.schema
-    }
-}
-
-impl Document for Verdicts {
-    fn schema(&self) -> u32 {
-        self.schema
-    }
-}
+documents!(
+    Summary,
+    Sockets,
+    Verdicts,
+    Processes,
+    Listeners,
+    Destinations,
+    Namespaces
+);
 
 /// The document in `bytes`. Fields it has beyond ours are left alone; another schema is an error
 /// even where it seems to fit, because a field may mean something else there.

@@ -19,7 +19,9 @@ pub use self::events::Events;
 
 use self::answer::{Answer, Document, decode};
 use crate::core::filter::Filter;
-use crate::core::query::{Sockets, SocketsQuestion, Summary, Verdicts};
+use crate::core::query::{
+    Destinations, Listeners, Namespaces, Processes, Sockets, SocketsQuestion, Summary, Verdicts,
+};
 use crate::view::api::routes::Question;
 
 /// Time for a connection. The kernel makes it without the agent; only a full queue takes longer.
@@ -62,6 +64,42 @@ impl UnixClient {
     /// See [`ClientError`].
     pub async fn verdicts(&self) -> Result<Verdicts, ClientError> {
         self.document(&Question::Verdicts).await
+    }
+
+    /// The processes that own sockets, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn processes(&self, limit: Option<usize>) -> Result<Processes, ClientError> {
+        self.document(&Question::Processes(limit)).await
+    }
+
+    /// The listening sockets, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn listeners(&self, limit: usize) -> Result<Listeners, ClientError> {
+        self.document(&Question::Listeners(limit)).await
+    }
+
+    /// The destinations, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn destinations(&self, limit: usize) -> Result<Destinations, ClientError> {
+        self.document(&Question::Destinations(limit)).await
+    }
+
+    /// The network namespaces.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn namespaces(&self) -> Result<Namespaces, ClientError> {
+        self.document(&Question::Namespaces).await
     }
 
     /// The sockets `question` asks for.

@@ -64,6 +64,17 @@ async fn answers_arrive_as_they_were_given() {
 }
 
 #[tokio::test]
+async fn every_document_arrives() {
+    let (_directory, client) = agent(owner(true)).await;
+    assert_eq!(client.listeners(5).await.unwrap(), fixture::listeners());
+    let destinations = client.destinations(5).await.unwrap();
+    assert_eq!(destinations, fixture::destinations());
+    let processes = client.processes(Some(5)).await.unwrap();
+    assert_eq!(processes, fixture::processes());
+    assert_eq!(client.namespaces().await.unwrap(), fixture::namespaces());
+}
+
+#[tokio::test]
 async fn the_question_reaches_the_owner() {
     let (mailbox, mut letters) = Mailbox::new();
     let (_directory, client) = agent(mailbox).await;

@@ -19,3 +19,4 @@ pub mod snapshot;
 pub mod table;
 pub mod tuple;
 pub mod verdict;
+pub mod wire;

@@ -1,6 +1,7 @@
 //! Questions to the table and their answers. The answers are the JSON of the local API: names in
 //! `snake_case`, units in names, `schema` once per document.
 
+mod endpoints;
 mod processes;
 mod verdicts;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::facts::{MachineFact, NamespaceLimits};
 use crate::core::filter::Filter;
 use crate::core::netns::NameSource;
+pub use endpoints::{DEFAULT_ROWS, DestinationRow, Destinations, EdgeRate, ListenerRow, Listeners};
 pub use processes::{ProcessAnswer, ProcessRow, Processes};
 pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
 
@@ -288,6 +290,10 @@ pub struct Summary {
     pub uptime_seconds: f64,
     /// Every state, in the order of [`tcpmon_common::State::RFC`].
     pub states: Vec<StateSummary>,
+    /// Edges taken in the last few seconds, in the order of a connection's life; those never taken are
+    /// left out.
+    #[serde(default)]
+    pub edges: Vec<EdgeRate>,
     /// Network namespaces with sockets.
     pub namespaces: u64,
     /// State of the machinery.

@@ -1,4 +1,4 @@
-//! Where facts come from: the kernel programs, sock_diag, `/proc`.
+//! Where facts come from: the kernel programs, sock_diag, `/proc`, packet captures.
 //!
 //! Everything here blocks, and belongs on a thread of its own; nothing here interprets what it
 //! reads: facts go to [`crate::core`]. Sources never see a view.
@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod bpf;
 pub mod features;
 pub mod netns;
+pub mod pcap;
 pub mod procfs;
 pub mod sockdiag;
 pub mod sockopt;

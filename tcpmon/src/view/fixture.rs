@@ -7,9 +7,10 @@ use tcpmon_common::State;
 use crate::core::facts::{MachineFact, NamespaceLimits, PortRange};
 use crate::core::netns::NameSource;
 use crate::core::query::{
-    Actor, Confidence, EndingRow, Endings, EventRow, Health, NamespaceRow, Namespaces, NetnsView,
-    NextStep, OwnerSource, PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA,
-    SocketRow, Sockets, StateSummary, Summary, VerdictRow, Verdicts,
+    Actor, Confidence, DestinationRow, Destinations, EdgeRate, EndingRow, Endings, EventRow,
+    Health, ListenerRow, Listeners, NamespaceRow, Namespaces, NetnsView, NextStep, OwnerSource,
+    PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA, SocketRow, Sockets,
+    StateSummary, Summary, VerdictRow, Verdicts,
 };
 use crate::core::verdict::{Kind, Severity};
 
@@ -173,6 +174,18 @@ pub(crate) fn summary() -> Summary {
         kernel: "6.12.9-amd64".to_owned(),
         uptime_seconds: 11_520.0,
         states: states.collect(),
+        edges: [
+            ("SYN_RECV", "ESTABLISHED", 12.5),
+            ("ESTABLISHED", "CLOSE_WAIT", 0.2),
+            ("FIN_WAIT2", "TIME_WAIT", 140.3),
+            ("TIME_WAIT", "CLOSE", 139.0),
+        ]
+        .map(|(from, to, per_second)| EdgeRate {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            per_second,
+        })
+        .into(),
         namespaces: 3,
         health: Health {
             rung: "tp_btf".to_owned(),
@@ -327,6 +340,92 @@ pub(crate) fn verdicts() -> Verdicts {
             netns: Some(4_026_531_840),
             place: "10.0.0.5:5432".into(),
         }],
+    }
+}
+
+/// A listener in trouble and one at rest.
+pub(crate) fn listeners() -> Listeners {
+    let full = ListenerRow {
+        cookie: Some(0x77),
+        netns: Some(4_026_531_840),
+        netns_name: Some("host".to_owned()),
+        address: "0.0.0.0".to_owned(),
+        port: 8080,
+        pid: Some(1234),
+        process: Some("payments".to_owned()),
+        queue: Some(129),
+        queue_limit: Some(128),
+        queue_longest: Some(129),
+        drops: Some(4_711),
+        half_open: 12,
+        connections: 905,
+        age_seconds: 11_520.0,
+        age_is_lower_bound: true,
+    };
+    let calm = ListenerRow {
+        cookie: Some(0x78),
+        address: "::".to_owned(),
+        port: 443,
+        pid: Some(900),
+        process: Some("nginx".to_owned()),
+        queue: Some(0),
+        queue_limit: Some(511),
+        queue_longest: Some(3),
+        drops: Some(0),
+        half_open: 1,
+        connections: 320,
+        age_is_lower_bound: false,
+        ..full.clone()
+    };
+    Listeners {
+        schema: SCHEMA,
+        total: 2,
+        listeners: vec![full, calm],
+    }
+}
+
+/// A destination that runs out of ports and one of which little is known.
+pub(crate) fn destinations() -> Destinations {
+    let busy = DestinationRow {
+        netns: Some(4_026_531_840),
+        netns_name: Some("host".to_owned()),
+        source: "10.0.3.17".to_owned(),
+        address: "10.0.0.5".to_owned(),
+        port: 5432,
+        sockets: 27_110,
+        time_wait: 26_900,
+        held: 27_110,
+        usable: Some(28_232),
+        opened_total: 91_000,
+        closed_here_share: Some(0.98),
+        median_life_seconds: Some(0.012),
+        failed_total: 3,
+        no_port_total: 17,
+        pid: Some(1234),
+        process: Some("payments".to_owned()),
+    };
+    let quiet = DestinationRow {
+        netns_name: None,
+        address: "2001:db8:85a3::8a2e:370:7334".to_owned(),
+        source: "2001:db8::17".to_owned(),
+        port: 443,
+        sockets: 2,
+        time_wait: 0,
+        held: 2,
+        usable: None,
+        opened_total: 2,
+        closed_here_share: None,
+        median_life_seconds: None,
+        failed_total: 0,
+        no_port_total: 0,
+        pid: None,
+        process: None,
+        ..busy.clone()
+    };
+    Destinations {
+        schema: SCHEMA,
+        total: 2,
+        destinations: vec![busy, quiet],
     }
 }
 

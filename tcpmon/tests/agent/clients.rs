@@ -167,3 +167,28 @@ fn watch_tells_a_transition_at_once() {
         });
     });
 }
+
+#[test]
+fn ls_shows_the_columns_asked_for_in_the_order_asked_for() {
+    in_namespace(|_| {
+        let agent = Agent::start(&[]);
+        in_workplace(|netns| {
+            let filter = format!("netns = {netns}");
+            let listeners = [listener(), listener(), listener()];
+            let mut ports: Vec<u16> = listeners.iter().map(|it| address(it).port()).collect();
+            ports.sort_unstable();
+            within(5, "the listeners are listed", || {
+                let rows = agent.ls(&filter);
+                check(rows.len() == 3, || format!("{rows:#?}"))
+            });
+            let ls = ["ls", &filter, "-o", "local_port,state", "--output", "csv"];
+            let line = |port: &u16| format!("{port},LISTEN\n");
+            let risen: String = ports.iter().map(line).collect();
+            let ran = agent.client(&[&ls[..], &["--sort", "local_port"]].concat());
+            assert_eq!(ran.succeeded(), format!("local_port,state\n{risen}"));
+            let fallen: String = ports.iter().rev().take(2).map(line).collect();
+            let ran = agent.client(&[&ls[..], &["--sort=-local_port", "--limit", "2"]].concat());
+            assert_eq!(ran.succeeded(), format!("local_port,state\n{fallen}"));
+        });
+    });
+}

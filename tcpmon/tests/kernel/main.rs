@@ -5,6 +5,7 @@
 //! with what is expected, socket by socket. `README.md` maps situations to tests.
 
 mod agreement;
+mod capture;
 mod closing;
 mod failing;
 mod families;

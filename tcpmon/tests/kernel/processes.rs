@@ -205,7 +205,7 @@ fn of_a_process_that_was_killed_the_last_facts_are_kept() {
         watch
             .table
             .describe_processes(&[look(&ProcRoot::default(), pid)]);
-        let processes = watch.table.process_rows(now_ns()).processes;
+        let processes = watch.table.process_rows(None, now_ns()).processes;
         let row = processes
             .iter()
             .find(|row| row.pid == pid)

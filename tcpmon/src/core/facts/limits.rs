@@ -70,6 +70,26 @@ pub struct NamespaceLimits {
 }
 
 impl NamespaceLimits {
+    /// Ports for connections that do not choose one: of an odd number the last is never used, and
+    /// reserved ones are not (`__inet_hash_connect` of `net/ipv4/inet_hashtables.c`).
+    #[must_use]
+    pub fn ephemeral_ports(&self) -> Option<u32> {
+        let ports = self.local_ports?.ports() & !1;
+        Some(ports.saturating_sub(self.reserved_local_ports().unwrap_or(0)))
+    }
+
+    /// Whether a new connection may take over the port of a TIME_WAIT entry (`tcp_twsk_unique` of
+    /// `net/ipv4/tcp_ipv4.c`): with timestamps, and not at all, everywhere or on loopback alone.
+    #[must_use]
+    pub fn reuses_time_wait(&self, is_loopback: bool) -> bool {
+        let is_allowed = match self.tw_reuse {
+            Some(1) => true,
+            Some(2) => is_loopback,
+            _ => false,
+        };
+        is_allowed && self.timestamps != Some(0)
+    }
+
     /// Reserved ports within `ip_local_port_range`; `None` while one of the two is unknown.
     #[must_use]
     pub fn reserved_local_ports(&self) -> Option<u32> {

@@ -103,6 +103,16 @@ impl FromStr for Filter {
     }
 }
 
+/// The words that begin a condition.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    parser::KEYS.split(", ")
+}
+
+/// The words for states and groups of states, as `ss` has them.
+pub fn state_words() -> impl Iterator<Item = &'static str> {
+    value::state_words()
+}
+
 fn too_long(position: usize, message: String) -> FilterError {
     FilterError::new(position, message).hint(format!("at most {MAX_LENGTH}"))
 }

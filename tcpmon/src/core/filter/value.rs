@@ -204,10 +204,14 @@ pub(super) fn states(name: &str) -> Option<States> {
     Some(States::One(state))
 }
 
-fn state_names() -> String {
+pub(super) fn state_words() -> impl Iterator<Item = &'static str> {
     let states = State::RFC.into_iter().map(State::ss_name);
     let groups = States::GROUPS.into_iter().map(States::name);
-    states.chain(groups).collect::<Vec<_>>().join(", ")
+    states.chain(groups)
+}
+
+fn state_names() -> String {
+    state_words().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

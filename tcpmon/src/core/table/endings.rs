@@ -98,6 +98,22 @@ impl Table {
         self.endings.count(group, time_ns);
     }
 
+    /// Connections that could not be made or were lost for want of an answer, by peer.
+    pub(super) fn failures(&self) -> FxHashMap<(NetnsIdentity, IpAddr, u16), u64> {
+        let mut failures = FxHashMap::default();
+        for (group, tally) in &self.endings.groups {
+            let is_failure = matches!(
+                group.ending,
+                Ending::Refused | Ending::TimedOut | Ending::Unreachable
+            );
+            if is_failure && group.role != Some(Role::Server) {
+                let peer = (group.netns, group.address.to_canonical(), group.port);
+                *failures.entry(peer).or_default() += tally.count;
+            }
+        }
+        failures
+    }
+
     /// Connections that ended otherwise than in order, the most frequent first, and how many
     /// groups were forgotten.
     #[must_use]

@@ -111,6 +111,16 @@ pub struct Traffic {
     pub last_ns: u64,
 }
 
+impl Traffic {
+    /// The part of the connections that ended which this side closed first, 0 to 1; `None` before one
+    /// has ended.
+    #[must_use]
+    pub fn closed_here_share(&self) -> Option<f64> {
+        let closed = self.closed_here_first + self.closed_there_first;
+        (closed > 0).then(|| self.closed_here_first as f64 / closed as f64)
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Entry {
     endpoint: Endpoint,

@@ -5,7 +5,7 @@ use tcpmon_common::State;
 use super::Table;
 use super::endpoints::{Endpoint, EndpointId, Traffic};
 use super::groups::{Bucket, GroupId, Key};
-use super::processes::Process;
+use super::processes::{Process, ProcessId};
 use super::socket::{SlotId, Socket};
 use crate::core::ending::Ending;
 use crate::core::fsm::Edge;
@@ -30,6 +30,12 @@ impl<'a> Group<'a> {
     pub fn process(&self) -> Option<&'a Process> {
         let process = self.table.groups.key(self.id).process?;
         Some(self.table.processes.get(process))
+    }
+
+    /// The same as its index.
+    #[must_use]
+    pub fn process_id(&self) -> Option<ProcessId> {
+        self.table.groups.key(self.id).process
     }
 
     /// Where they are.
@@ -60,6 +66,12 @@ impl<'a> Group<'a> {
     #[must_use]
     pub fn in_state(&self, state: State) -> u32 {
         Bucket::all_of(state).map(|bucket| self.count(bucket)).sum()
+    }
+
+    /// Sockets in any state.
+    #[must_use]
+    pub fn sockets_in_all(&self) -> u32 {
+        self.table.groups.sockets_of(self.id)
     }
 
     /// Sockets in `bucket` that are ripe: see [`Table::ripen`].

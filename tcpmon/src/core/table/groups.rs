@@ -165,17 +165,17 @@ impl Groups {
         &self.all[id.0 as usize].lists[bucket.index()]
     }
 
+    /// How many sockets the group has.
+    pub(super) fn sockets_of(&self, id: GroupId) -> u32 {
+        self.all[id.0 as usize].sockets
+    }
+
     /// Every group, in no particular order.
     pub(super) fn ids(&self) -> impl Iterator<Item = GroupId> + '_ {
         let alive = self.all.iter().enumerate();
         alive.filter_map(|(index, group)| {
             (group.sockets > 0).then_some(GroupId(u32::try_from(index).unwrap_or(u32::MAX - 1)))
         })
-    }
-
-    /// Sockets of a group.
-    pub(super) fn sockets_of(&self, id: GroupId) -> u32 {
-        self.all[id.0 as usize].sockets
     }
 
     /// Groups with sockets.

@@ -7,6 +7,7 @@ mod apply;
 mod audit;
 mod cgroups;
 mod endings;
+mod endpoint_rows;
 mod endpoints;
 mod expire;
 mod grouping;

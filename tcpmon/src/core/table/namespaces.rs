@@ -8,7 +8,7 @@ use crate::core::facts::{KernelEvents, NamespaceFact, NamespaceLimits, NetnsIden
 use crate::core::netns::NetnsName;
 
 /// Index of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetnsId(u32);
 
 impl NetnsId {

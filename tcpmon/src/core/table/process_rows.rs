@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
+use super::groups::Bucket;
 use super::rows::seconds;
 use super::socket::SlotId;
 use super::{ProcessId, Table};
@@ -117,9 +118,9 @@ impl Table {
         ids.filter(move |id| self.processes.get(*id).pid == pid && !self.processes.is_retired(*id))
     }
 
-    /// Every process that owns sockets.
+    /// The processes that own sockets, at most `limit`.
     #[must_use]
-    pub fn process_rows(&self, now_ns: u64) -> Processes {
+    pub fn process_rows(&self, limit: Option<usize>, now_ns: u64) -> Processes {
         let counts = self.count_by_process();
         let owned: u64 = counts
             .values()
@@ -134,6 +135,7 @@ impl Table {
                 row.pid,
             )
         });
+        processes.truncate(limit.unwrap_or(usize::MAX));
         Processes {
             schema: SCHEMA,
             sockets_without_process: self.len() as u64 - owned,
@@ -173,16 +175,20 @@ impl Table {
         rows.flatten().collect()
     }
 
-    /// How many sockets each process owns, by state, and its oldest in CLOSE_WAIT. A step per socket.
+    /// How many sockets each process owns, by state, and its oldest in CLOSE_WAIT. A step per group.
     fn count_by_process(&self) -> FxHashMap<ProcessId, Counts> {
         let mut counts: FxHashMap<ProcessId, Counts> = FxHashMap::default();
-        for id in self.slots.ids() {
-            let socket = self.slots.get(id);
-            let Some(owner) = socket.owner else { continue };
-            let sum = counts.entry(owner.process).or_default();
-            sum.by_state[socket.state as usize] += 1;
-            if socket.state == State::CloseWait {
-                sum.oldest_close_wait = self.older(sum.oldest_close_wait, Some(id));
+        for group in self.groups() {
+            let Some(process) = group.process_id() else {
+                continue;
+            };
+            let sum = counts.entry(process).or_default();
+            for state in State::RFC {
+                sum.by_state[state as usize] += u64::from(group.in_state(state));
+            }
+            for bucket in Bucket::all_of(State::CloseWait) {
+                let oldest = group.sockets(bucket).next();
+                sum.oldest_close_wait = self.older(sum.oldest_close_wait, oldest);
             }
         }
         counts

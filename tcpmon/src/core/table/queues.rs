@@ -1,5 +1,6 @@
 //! Accept queues, half-open connections, and what the kernel counts per namespace.
 
+use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
 use super::Table;
@@ -59,6 +60,20 @@ impl Table {
             at = self.slots.newer(id);
         }
         count
+    }
+
+    /// Half-open connections by namespace and local port. A step per connection in SYN_RECV.
+    pub(super) fn half_open_by_port(&self) -> FxHashMap<(NetnsId, u16), u64> {
+        let mut counts = FxHashMap::default();
+        let mut at = self.slots.oldest(State::SynRecv);
+        while let Some(id) = at {
+            let socket = self.slots.get(id);
+            *counts
+                .entry((socket.netns, socket.tuple.local_port))
+                .or_default() += 1;
+            at = self.slots.newer(id);
+        }
+        counts
     }
 }
 

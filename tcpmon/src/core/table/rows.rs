@@ -259,7 +259,8 @@ const fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-const fn nonzero(number: u64) -> Option<u64> {
+/// `None` for 0, which stands for unknown in the table.
+pub(super) const fn nonzero(number: u64) -> Option<u64> {
     match number {
         0 => None,
         number => Some(number),

@@ -20,7 +20,9 @@ pub(crate) fn owner(is_ready: bool) -> Mailbox {
                 Letter::Endings(answer) => drop(answer.send(fixture::endings())),
                 Letter::Namespaces(answer) => drop(answer.send(fixture::namespaces())),
                 Letter::Verdicts(answer) => drop(answer.send(fixture::verdicts())),
-                Letter::Processes(answer) => drop(answer.send(fixture::processes())),
+                Letter::Processes(_, answer) => drop(answer.send(fixture::processes())),
+                Letter::Listeners(_, answer) => drop(answer.send(fixture::listeners())),
+                Letter::Destinations(_, answer) => drop(answer.send(fixture::destinations())),
                 Letter::Process(pid, answer) => drop(answer.send(fixture::process(pid))),
                 Letter::Snapshot(answer) => {
                     drop(answer.send(Box::new(export::fixture::snapshot())));

@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use serde::{Deserialize, Serialize};
 
 use crate::core::filter::{Filter, FilterError};
-use crate::core::query::{SCHEMA, SocketsQuestion, Sort};
+use crate::core::query::{DEFAULT_ROWS, SCHEMA, SocketsQuestion, Sort};
 
 const SUMMARY: &str = "/v1/summary";
 const SOCKETS: &str = "/v1/sockets";
@@ -16,6 +16,8 @@ const NAMESPACES: &str = "/v1/namespaces";
 const VERDICTS: &str = "/v1/verdicts";
 const PROCESSES: &str = "/v1/processes";
 const PROCESS: &str = "/v1/process";
+const LISTENERS: &str = "/v1/listeners";
+const DESTINATIONS: &str = "/v1/destinations";
 
 const FILTER: &str = "filter";
 const SORT: &str = "sort";
@@ -37,8 +39,12 @@ pub enum Question {
     Namespaces,
     /// What is wrong.
     Verdicts,
-    /// The processes that own sockets.
-    Processes,
+    /// The processes that own sockets, at most so many.
+    Processes(Option<usize>),
+    /// The listening sockets, at most so many.
+    Listeners(usize),
+    /// The destinations, at most so many.
+    Destinations(usize),
     /// One of them, and what it was started with.
     Process(u32),
 }
@@ -52,7 +58,10 @@ impl Question {
             Self::Endings => ENDINGS.to_owned(),
             Self::Namespaces => NAMESPACES.to_owned(),
             Self::Verdicts => VERDICTS.to_owned(),
-            Self::Processes => PROCESSES.to_owned(),
+            Self::Processes(None) => PROCESSES.to_owned(),
+            Self::Processes(Some(limit)) => limited(PROCESSES, *limit),
+            Self::Listeners(limit) => limited(LISTENERS, *limit),
+            Self::Destinations(limit) => limited(DESTINATIONS, *limit),
             Self::Process(pid) => {
                 let mut target = Target::new(PROCESS);
                 target.add(PID, &pid.to_string());
@@ -85,7 +94,8 @@ impl Question {
     /// an ignored filter would show everything.
     pub fn parse(path: &str, query: Option<&str>) -> Result<Self, BadQuestion> {
         let known: &[&'static str] = match path {
-            SUMMARY | ENDINGS | NAMESPACES | PROCESSES | VERDICTS => &[],
+            SUMMARY | ENDINGS | NAMESPACES | VERDICTS => &[],
+            PROCESSES | LISTENERS | DESTINATIONS => &[LIMIT],
             PROCESS => &[PID],
             SOCKETS => &[FILTER, SORT, LIMIT],
             EVENTS => &[FILTER],
@@ -102,7 +112,9 @@ impl Question {
             ENDINGS => Self::Endings,
             NAMESPACES => Self::Namespaces,
             VERDICTS => Self::Verdicts,
-            PROCESSES => Self::Processes,
+            PROCESSES => Self::Processes(parameters.limit()?),
+            LISTENERS => Self::Listeners(parameters.limit()?.unwrap_or(DEFAULT_ROWS)),
+            DESTINATIONS => Self::Destinations(parameters.limit()?.unwrap_or(DEFAULT_ROWS)),
             PROCESS => Self::Process(parameters.pid()?),
             _ => Self::Summary,
         })
@@ -126,7 +138,7 @@ impl fmt::Display for BadQuestion {
             Self::NoSuchPath => write!(
                 f,
                 "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {VERDICTS}, {EVENTS}, \
-                 {ENDINGS}, {NAMESPACES}, {PROCESSES} or {PROCESS}"
+                 {ENDINGS}, {NAMESPACES}, {LISTENERS}, {DESTINATIONS}, {PROCESSES} or {PROCESS}"
             ),
             Self::Query(message) => f.write_str(message),
             Self::Filter(error) => error.fmt(f),
@@ -177,6 +189,12 @@ const fn sort_name(sort: Sort) -> &'static str {
         Sort::Age => "age",
         Sort::Newest => "newest",
     }
+}
+
+fn limited(path: &str, limit: usize) -> String {
+    let mut target = Target::new(path);
+    target.add(LIMIT, &limit.to_string());
+    target.text
 }
 
 /// A path that gets its query.
@@ -261,9 +279,9 @@ impl Parameters {
             return Ok(None);
         };
         let limit = value.parse();
-        limit.map(Some).map_err(|_| {
-            BadQuestion::Query(format!("{LIMIT} is a number of sockets, not {value:?}"))
-        })
+        limit
+            .map(Some)
+            .map_err(|_| BadQuestion::Query(format!("{LIMIT} is a number of rows, not {value:?}")))
     }
 }
 
@@ -314,7 +332,19 @@ mod tests {
             parse("/v1/process?pid=17"),
             Ok(Question::Process(17))
         ));
-        assert!(matches!(parse("/v1/processes"), Ok(Question::Processes)));
+        assert_eq!(Question::Listeners(5).target(), "/v1/listeners?limit=5");
+        assert!(matches!(
+            parse("/v1/listeners?limit=5"),
+            Ok(Question::Listeners(5))
+        ));
+        assert!(matches!(
+            parse("/v1/destinations"),
+            Ok(Question::Destinations(DEFAULT_ROWS))
+        ));
+        assert!(matches!(
+            parse("/v1/processes"),
+            Ok(Question::Processes(None))
+        ));
     }
 
     #[test]
@@ -338,7 +368,8 @@ mod tests {
             (
                 "/",
                 "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/verdicts, \
-                 /v1/events, /v1/endings, /v1/namespaces, /v1/processes or /v1/process",
+                 /v1/events, /v1/endings, /v1/namespaces, /v1/listeners, /v1/destinations, \
+                 /v1/processes or /v1/process",
             ),
             ("/v1/process", "pid is the number of a process, not \"\""),
             (
@@ -347,7 +378,7 @@ mod tests {
             ),
             (
                 "/v1/processes?pid=1",
-                "nothing can be chosen here, not \"pid\" either",
+                "there is no \"pid\"; choose by limit",
             ),
             (
                 "/v1/summary?filter=",
@@ -363,12 +394,9 @@ mod tests {
             ),
             (
                 "/v1/sockets?limit=-1",
-                "limit is a number of sockets, not \"-1\"",
+                "limit is a number of rows, not \"-1\"",
             ),
-            (
-                "/v1/sockets?limit",
-                "limit is a number of sockets, not \"\"",
-            ),
+            ("/v1/sockets?limit", "limit is a number of rows, not \"\""),
             ("/v1/sockets?limit=1&limit=2", "limit is there twice"),
             (
                 "/v1/sockets?filter=%ff",

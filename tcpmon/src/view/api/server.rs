@@ -44,7 +44,9 @@ async fn ask(mailbox: &Mailbox, question: Question) -> Result<Response, Stopped>
         Question::Endings => Json(mailbox.endings().await?).into_response(),
         Question::Namespaces => Json(mailbox.namespaces().await?).into_response(),
         Question::Verdicts => Json(mailbox.verdicts().await?).into_response(),
-        Question::Processes => Json(mailbox.processes().await?).into_response(),
+        Question::Processes(limit) => Json(mailbox.processes(limit).await?).into_response(),
+        Question::Listeners(limit) => Json(mailbox.listeners(limit).await?).into_response(),
+        Question::Destinations(limit) => Json(mailbox.destinations(limit).await?).into_response(),
         Question::Process(pid) => Json(mailbox.process(pid).await?).into_response(),
         Question::Sockets(question) => {
             let sockets = mailbox.sockets(question).await?;
@@ -73,7 +75,8 @@ mod tests {
 
     use super::*;
     use crate::core::query::{
-        Endings, EventRow, Namespaces, ProcessAnswer, Processes, Sockets, Summary,
+        Destinations, Endings, EventRow, Listeners, Namespaces, ProcessAnswer, Processes, Sockets,
+        Summary,
     };
     use crate::mailbox::Letter;
     use crate::view::api::fixture::owner;
@@ -124,6 +127,16 @@ mod tests {
         let response = respond(owner(true), "GET", "/v1/process?pid=1234").await;
         let answer: ProcessAnswer = serde_json::from_str(&text(response).await).unwrap();
         assert_eq!(answer.process.map(|process| process.pid), Some(1234));
+    }
+
+    #[tokio::test]
+    async fn listeners_and_destinations() {
+        let response = respond(owner(true), "GET", "/v1/listeners").await;
+        let listeners: Listeners = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(listeners, fixture::listeners());
+        let response = respond(owner(true), "GET", "/v1/destinations?limit=9").await;
+        let destinations: Destinations = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(destinations, fixture::destinations());
     }
 
     #[tokio::test]

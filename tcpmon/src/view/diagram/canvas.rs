@@ -64,7 +64,7 @@ impl Canvas {
         }
     }
 
-    pub(super) fn text(&mut self, text: &Text) {
+    pub(super) fn text(&mut self, text: &Text<'_>) {
         self.word(text.column, text.row, text.words);
     }
 

@@ -24,11 +24,11 @@ const fn again(state: State, column: u16, row: u16) -> Node {
     }
 }
 
-const fn text(column: u16, row: u16, words: &'static str) -> Text {
+const fn text(column: u16, row: u16, words: &'static str) -> Text<'static> {
     Text { column, row, words }
 }
 
-const fn path(from: State, to: State, points: &'static [(u16, u16)], label: Text) -> Path {
+const fn path(from: State, to: State, points: &'static [(u16, u16)], label: Text<'static>) -> Path {
     Path {
         from,
         to,
@@ -36,6 +36,11 @@ const fn path(from: State, to: State, points: &'static [(u16, u16)], label: Text
         label,
     }
 }
+
+/// What [`FULL`] leaves free once its notes are not shown: columns and rows at the upper left.
+pub const FULL_TOP_LEFT: (u16, u16) = (35, 3);
+/// The same: columns of its last row.
+pub const FULL_BOTTOM_LEFT: u16 = 38;
 
 /// For a terminal of 100 by 30.
 pub static FULL: Layout = Layout {

@@ -9,7 +9,7 @@ mod layout;
 use tcpmon_common::State;
 
 use self::canvas::Canvas;
-pub use self::layout::{COMPACT, FULL};
+pub use self::layout::{COMPACT, FULL, FULL_BOTTOM_LEFT, FULL_TOP_LEFT};
 use super::format::{Charset, sanitise_bounded};
 
 /// Where everything is, in columns and rows from the upper left corner.
@@ -28,7 +28,7 @@ pub struct Layout {
     /// The edges.
     pub edges: &'static [Path],
     /// Notes beside the picture.
-    pub notes: &'static [Text],
+    pub notes: &'static [Text<'static>],
 }
 
 /// A state in the picture.
@@ -54,18 +54,29 @@ pub struct Path {
     /// Corners as (column, row); the last one has the arrow's head.
     pub points: &'static [(u16, u16)],
     /// What happens.
-    pub label: Text,
+    pub label: Text<'static>,
 }
+
+impl Path {
+    /// Columns of its words; a rate has room in it.
+    #[must_use]
+    pub fn slot(&self) -> usize {
+        self.label.words.len().max(LONGEST_RATE)
+    }
+}
+
+/// `31.2k/s`.
+const LONGEST_RATE: usize = 7;
 
 /// Words at a place.
 #[derive(Debug)]
-pub struct Text {
+pub struct Text<'a> {
     /// Their first column.
     pub column: u16,
     /// Their row.
     pub row: u16,
     /// The words, in ASCII.
-    pub words: &'static str,
+    pub words: &'a str,
 }
 
 impl Layout {
@@ -95,6 +106,18 @@ pub fn draw(
     charset: Charset,
     label: impl Fn(State) -> Option<String>,
 ) -> Vec<String> {
+    draw_live(layout, charset, label, |_| None, true)
+}
+
+/// Draws it like [`draw`]; `rate` may give something to stand in the place of an edge's words.
+#[must_use]
+pub fn draw_live(
+    layout: &Layout,
+    charset: Charset,
+    label: impl Fn(State) -> Option<String>,
+    rate: impl Fn(&Path) -> Option<String>,
+    has_notes: bool,
+) -> Vec<String> {
     let mut canvas = Canvas::new(layout.width.into(), layout.height.into());
     for node in layout.nodes {
         let text = label(node.state).filter(|_| !node.is_repeated);
@@ -102,12 +125,25 @@ pub fn draw(
     }
     for path in layout.edges {
         canvas.line(path.points);
-        canvas.text(&path.label);
+        match rate(path) {
+            Some(rate) => canvas.text(&Text {
+                words: &slot(path, &rate),
+                ..path.label
+            }),
+            None => canvas.text(&path.label),
+        }
     }
-    for note in layout.notes {
+    for note in layout.notes.iter().filter(|_| has_notes) {
         canvas.text(note);
     }
     canvas.lines(charset)
+}
+
+/// `rate` in the middle of the place of an edge's words.
+fn slot(path: &Path, rate: &str) -> String {
+    let room = path.slot();
+    let rate = sanitise_bounded(rate, room, Charset::Ascii);
+    format!("{rate:^room$}")
 }
 
 fn draw_node(

@@ -8,9 +8,9 @@ use crate::view::column::{netns_name_word, owner_name, role_name};
 use crate::view::format::sanitise;
 
 /// A column: its name, its value. An unknown value is empty.
-type Field<R> = (&'static str, fn(&R) -> String);
+pub(super) type Field<R> = (&'static str, fn(&R) -> String);
 
-const SOCKET: [Field<SocketRow>; 33] = [
+pub(super) static SOCKET: [Field<SocketRow>; 33] = [
     ("cookie", |row| optional(row.cookie)),
     ("netns", |row| optional(row.netns)),
     ("family", |row| sanitise(&row.family)),
@@ -57,7 +57,7 @@ const SOCKET: [Field<SocketRow>; 33] = [
 ];
 
 /// The fields of an event before those of its socket.
-const EVENT: [Field<EventRow>; 5] = [
+pub(super) static EVENT: [Field<EventRow>; 5] = [
     ("time", |event| sanitise(&event.time)),
     ("from", |event| sanitise(&event.from)),
     ("to", |event| sanitise(&event.to)),
@@ -83,6 +83,45 @@ pub(super) fn sockets(out: &mut dyn io::Write, rows: &[SocketRow]) -> io::Result
     line(out, names(&SOCKET))?;
     rows.iter()
         .try_for_each(|row| line(out, values(&SOCKET, row)))
+}
+
+/// What a field says of a socket; `None` when there is no such field.
+pub(super) fn socket_value(name: &str, row: &SocketRow) -> Option<String> {
+    let (_, value) = SOCKET.iter().find(|(known, _)| *known == name)?;
+    Some(value(row))
+}
+
+fn event_value(name: &str, event: &EventRow) -> String {
+    let own = EVENT.iter().find(|(known, _)| *known == name);
+    own.map(|(_, value)| value(event))
+        .or_else(|| socket_value(name, &event.socket))
+        .unwrap_or_default()
+}
+
+/// Prints the header and a line per socket, with these fields.
+pub(super) fn picked_sockets(
+    out: &mut dyn io::Write,
+    rows: &[SocketRow],
+    fields: &[&str],
+) -> io::Result<()> {
+    picked_header(out, fields)?;
+    let cell = |name: &&str, row| socket_value(name, row).unwrap_or_default();
+    rows.iter()
+        .try_for_each(|row| line(out, fields.iter().map(|name| cell(name, row))))
+}
+
+/// Prints a header with these fields.
+pub(super) fn picked_header(out: &mut dyn io::Write, fields: &[&str]) -> io::Result<()> {
+    line(out, fields.iter().map(|name| (*name).to_owned()))
+}
+
+/// Prints one event with these fields.
+pub(super) fn picked_event(
+    out: &mut dyn io::Write,
+    event: &EventRow,
+    fields: &[&str],
+) -> io::Result<()> {
+    line(out, fields.iter().map(|name| event_value(name, event)))
 }
 
 /// Prints the header and a line per state.

@@ -2,12 +2,14 @@
 //!
 //! Nothing here decides where output goes, nor what a broken pipe means.
 
+mod choose;
 mod csv;
 mod explain;
 pub(crate) mod json;
 mod jsonl;
 mod table;
 mod verdicts;
+mod wire;
 mod wrap;
 
 use std::io;
@@ -17,8 +19,11 @@ use clap::ValueEnum;
 use crate::core::query::{EventRow, Sockets, Summary, Verdicts};
 use crate::view::column::Column;
 use crate::view::format::Charset;
+use choose::Picked;
+pub use choose::{Columns, SortKey};
 pub use explain::{ExplainFormat, Look, explain_overview, explain_topic};
 pub use verdicts::CheckStatus;
+pub use wire::{WireFormat, WireLook, capture, left_out};
 
 /// The `--output` flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -49,6 +54,42 @@ pub fn sockets(
         OutputFormat::Json => json::document(out, answer),
         OutputFormat::Jsonl => jsonl::rows(out, answer.schema, &answer.sockets),
         OutputFormat::Csv => csv::sockets(out, &answer.sockets),
+    }
+}
+
+/// Prints sockets with the columns that were asked for; the tables of two widths are then the same.
+pub fn sockets_with(
+    out: &mut dyn io::Write,
+    answer: &Sockets,
+    columns: &Columns,
+    format: OutputFormat,
+    charset: Charset,
+) -> io::Result<()> {
+    #[derive(serde::Serialize)]
+    struct Document {
+        schema: u32,
+        matched: Option<u64>,
+        sockets: Vec<Picked>,
+    }
+    let rows = &answer.sockets;
+    let picked = || rows.iter().map(|row| Picked::of(row, columns));
+    match format {
+        OutputFormat::Table | OutputFormat::Wide => {
+            table::picked_sockets(out, rows, columns, charset)
+        }
+        OutputFormat::Json => {
+            let document = Document {
+                schema: answer.schema,
+                matched: answer.matched,
+                sockets: picked().collect(),
+            };
+            json::document(out, &document)
+        }
+        OutputFormat::Jsonl => {
+            let mut rows = picked();
+            rows.try_for_each(|row| jsonl::rows(out, answer.schema, std::slice::from_ref(&row)))
+        }
+        OutputFormat::Csv => csv::picked_sockets(out, rows, &columns.fields()),
     }
 }
 
@@ -94,6 +135,7 @@ pub fn check(answer: &Verdicts) -> CheckStatus {
 pub struct EventPrinter {
     format: OutputFormat,
     charset: Charset,
+    columns: Option<Columns>,
     has_header: bool,
 }
 
@@ -104,8 +146,15 @@ impl EventPrinter {
         Self {
             format,
             charset,
+            columns: None,
             has_header: false,
         }
+    }
+
+    /// The same with the columns that were asked for.
+    #[must_use]
+    pub fn with(self, columns: Option<Columns>) -> Self {
+        Self { columns, ..self }
     }
 
     /// Prints one event, before the first one the header.
@@ -113,6 +162,17 @@ impl EventPrinter {
         if !self.has_header {
             self.header(out)?;
             self.has_header = true;
+        }
+        if let Some(columns) = &self.columns {
+            return match self.format {
+                OutputFormat::Table | OutputFormat::Wide => {
+                    table::picked_event(out, Some(event), columns, self.charset)
+                }
+                OutputFormat::Json | OutputFormat::Jsonl => {
+                    jsonl::row(out, &Picked::of(event, columns))
+                }
+                OutputFormat::Csv => csv::picked_event(out, event, &columns.fields()),
+            };
         }
         match self.format {
             OutputFormat::Table => table::event(out, event, &table::EVENT_NARROW, self.charset),
@@ -123,6 +183,15 @@ impl EventPrinter {
     }
 
     fn header(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        if let Some(columns) = &self.columns {
+            return match self.format {
+                OutputFormat::Table | OutputFormat::Wide => {
+                    table::picked_event(out, None, columns, self.charset)
+                }
+                OutputFormat::Json | OutputFormat::Jsonl => Ok(()),
+                OutputFormat::Csv => csv::picked_header(out, &columns.fields()),
+            };
+        }
         match self.format {
             OutputFormat::Table => table::event_header(out, &table::EVENT_NARROW),
             OutputFormat::Wide => table::event_header(out, &table::EVENT_WIDE),

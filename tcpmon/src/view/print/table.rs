@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::choose::Columns;
 use crate::core::query::{EventRow, Health, SocketRow, StateSummary, Summary};
 use crate::view::attention::stands_out;
 use crate::view::column::{Column, UNKNOWN};
@@ -26,6 +27,46 @@ pub(super) fn sockets(
     }
     let right: Vec<bool> = columns.iter().map(|c| c.is_number()).collect();
     aligned(out, &lines, &right)
+}
+
+/// Prints a line per socket, with the columns that were asked for.
+pub(super) fn picked_sockets(
+    out: &mut dyn io::Write,
+    rows: &[SocketRow],
+    columns: &Columns,
+    charset: Charset,
+) -> io::Result<()> {
+    let mut lines = vec![columns.0.iter().map(|choice| choice.title()).collect()];
+    for row in rows {
+        let cells = columns
+            .0
+            .iter()
+            .map(|choice| choice.socket_cell(row, charset));
+        lines.push(cells.collect());
+    }
+    let right: Vec<bool> = columns.0.iter().map(|choice| choice.is_number()).collect();
+    aligned(out, &lines, &right)
+}
+
+/// Prints the headings of events, or one of them, with the columns that were asked for.
+pub(super) fn picked_event(
+    out: &mut dyn io::Write,
+    event: Option<&EventRow>,
+    columns: &Columns,
+    charset: Charset,
+) -> io::Result<()> {
+    let cells = columns.0.iter().map(|choice| match event {
+        Some(event) => choice.event_cell(event, charset),
+        None => choice.title(),
+    });
+    let cells: Vec<String> = cells.collect();
+    let widths: Vec<usize> = columns
+        .0
+        .iter()
+        .map(|choice| choice.event_width())
+        .collect();
+    let right: Vec<bool> = columns.0.iter().map(|choice| choice.is_number()).collect();
+    line(out, &cells, &widths, &right)
 }
 
 fn namespaces(number: u64) -> String {
@@ -109,7 +150,7 @@ fn state_cells(state: &StateSummary, charset: Charset) -> Vec<String> {
 }
 
 /// A column of a line per event.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum EventColumn {
     Time,
     Edge,
@@ -147,7 +188,10 @@ pub(super) const EVENT_WIDE: [EventColumn; 12] = [
 ];
 
 impl EventColumn {
-    const fn title(self) -> &'static str {
+    /// Those that are not of the socket.
+    pub(super) const OWN: [Self; 4] = [Self::Time, Self::Edge, Self::After, Self::Reason];
+
+    pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Time => "TIME",
             Self::Edge => "TRANSITION",
@@ -159,7 +203,7 @@ impl EventColumn {
 
     /// Lines come one by one, so that widths are fixed: what most values need. A longer one pushes
     /// the rest to the right.
-    const fn width(self) -> usize {
+    pub(super) const fn width(self) -> usize {
         match self {
             Self::Time => 30,
             Self::Edge => 26,
@@ -173,7 +217,7 @@ impl EventColumn {
         }
     }
 
-    const fn is_number(self) -> bool {
+    pub(super) const fn is_number(self) -> bool {
         match self {
             Self::After => true,
             Self::Socket(column) => column.is_number(),
@@ -181,7 +225,7 @@ impl EventColumn {
         }
     }
 
-    fn cell(self, event: &EventRow, charset: Charset) -> String {
+    pub(super) fn cell(self, event: &EventRow, charset: Charset) -> String {
         let safe = |text: &str| sanitise_bounded(text, LONGEST_LINE, charset);
         match self {
             Self::Time => safe(&event.time),
@@ -227,7 +271,11 @@ fn event_line(
 }
 
 /// Prints all lines, each column as wide as its widest cell.
-fn aligned(out: &mut dyn io::Write, lines: &[Vec<String>], right: &[bool]) -> io::Result<()> {
+pub(super) fn aligned(
+    out: &mut dyn io::Write,
+    lines: &[Vec<String>],
+    right: &[bool],
+) -> io::Result<()> {
     let mut widths = vec![0; right.len()];
     for cells in lines {
         for (widest, cell) in widths.iter_mut().zip(cells) {

@@ -4,21 +4,31 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ratatui::layout::Size;
+use tcpmon_common::State;
 
-use super::cursor::{Cursor, DEEPEST};
+use super::cursor::DEEPEST;
 use super::edit::FilterEdit;
-use super::feed::Snapshot;
+use super::feed::{Snapshot, Wants};
+use super::history::{History, Moment, PROCESSES};
 use super::panes::Panes;
+use super::place::{Level, Place, View};
+use super::rows::Rows;
 use super::schedule::Schedule;
 use super::theme::Theme;
-use super::widths::Widths;
+use super::views;
 use crate::core::filter::{Filter, FilterError};
-use crate::core::query::{SocketRow, SocketsQuestion, Sort};
+use crate::core::query::{DEFAULT_ROWS, EventRow, ProcessRow, SocketRow, SocketsQuestion, Sort};
 use crate::view::format::Charset;
 
 /// Rows beyond the screen that are asked for, in screens: the next page is there when its key is
 /// pressed, and a frozen screen can still be scrolled.
 const SCREENS_AHEAD: usize = 1;
+/// So many of the oldest sockets are asked for to be sorted by something else.
+pub(super) const SORTED_SOCKETS: usize = 500;
+/// Destinations of which the overview knows how many ports are left.
+const BUSIEST: usize = 8;
+/// Transitions kept.
+pub(super) const EVENTS: usize = 1000;
 
 /// A filter and the words it was written in.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,7 +59,7 @@ pub struct TopOptions {
     pub color: bool,
     /// The characters that the terminal shows.
     pub charset: Charset,
-    /// Scroll with the wheel. The terminal's own selection then needs the shift key.
+    /// Take the mouse. The terminal's own selection then needs the shift key.
     pub mouse: bool,
 }
 
@@ -70,6 +80,14 @@ impl Default for TopOptions {
 pub(super) struct Data {
     pub(super) snapshot: Snapshot,
     pub(super) arrived: Duration,
+    pub(super) moment: Moment,
+}
+
+/// Transitions that were seen, the newest first, and how many more there were.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) events: Vec<EventRow>,
+    pub(super) skipped: u64,
 }
 
 /// What keys mean.
@@ -90,18 +108,36 @@ pub(super) struct App {
     pub(super) data: Option<Data>,
     pub(super) error: Option<String>,
     pub(super) schedule: Schedule,
-    pub(super) cursor: Cursor,
-    pub(super) widths: Widths,
-    pub(super) sort: Sort,
+    pub(super) history: History,
+    /// The time that is looked at; `None` is now.
+    pub(super) past: Option<Duration>,
+    pub(super) past_processes: Vec<ProcessRow>,
+    pub(super) view: View,
+    /// One for each view.
+    pub(super) roots: Vec<Level>,
+    /// What was opened in the view, step by step.
+    pub(super) trail: Vec<Level>,
+    /// The state selected in the diagram.
+    pub(super) picked: State,
     pub(super) filter: ActiveFilter,
     pub(super) edit: Option<FilterEdit>,
+    pub(super) seen: Seen,
+    /// What is watched, and its number.
+    pub(super) watching: (u64, Option<Filter>),
     pub(super) is_frozen: bool,
+    pub(super) has_mouse: bool,
     /// The first line of the help that is shown.
     pub(super) help: Option<usize>,
 }
 
 impl App {
     pub(super) fn new(options: &TopOptions, size: Size) -> Self {
+        // Whoever asks for certain sockets wants to see them.
+        let view = match options.filter.filter.is_empty() {
+            true => View::Overview,
+            false => View::Sockets,
+        };
+        let levels = View::ALL.map(|view| Level::new(Place::View(view)));
         Self {
             theme: Theme::new(options.color, options.charset),
             size,
@@ -109,12 +145,19 @@ impl App {
             data: None,
             error: None,
             schedule: Schedule::new(options.interval),
-            cursor: Cursor::default(),
-            widths: Widths::new(),
-            sort: Sort::Age,
+            history: History::default(),
+            past: None,
+            past_processes: Vec::new(),
+            view,
+            roots: levels.into(),
+            trail: Vec::new(),
+            picked: State::Established,
             filter: options.filter.clone(),
             edit: None,
+            seen: Seen::default(),
+            watching: (0, None),
             is_frozen: false,
+            has_mouse: options.mouse,
             help: None,
         }
     }
@@ -126,34 +169,112 @@ impl App {
         }
     }
 
-    /// The rows that have been loaded.
-    pub(super) fn rows(&self) -> &[SocketRow] {
-        self.data
-            .as_ref()
-            .map_or(&[], |data| &data.snapshot.sockets.sockets)
+    /// Where the user is.
+    pub(super) fn level(&self) -> &Level {
+        self.trail.last().unwrap_or(&self.roots[self.view as usize])
+    }
+
+    pub(super) fn level_mut(&mut self) -> &mut Level {
+        self.trail
+            .last_mut()
+            .unwrap_or(&mut self.roots[self.view as usize])
+    }
+
+    /// The filter of the sockets on the screen.
+    pub(super) fn scope(&self) -> &ActiveFilter {
+        match &self.level().place {
+            Place::Sockets(scope) => &scope.filter,
+            _ => &self.filter,
+        }
+    }
+
+    /// The machine at the time that is looked at.
+    pub(super) fn moment(&self) -> Option<&Moment> {
+        match self.past {
+            Some(at) => self.history.at(at),
+            None => self.data.as_ref().map(|data| &data.moment),
+        }
+    }
+
+    /// What is listed; nothing where nothing is known, or nothing was kept of the past.
+    pub(super) fn rows(&self) -> &dyn Rows {
+        const NOTHING: &Vec<SocketRow> = &Vec::new();
+        let view = match &self.level().place {
+            Place::View(view) => *view,
+            Place::Sockets(_) => View::Sockets,
+            _ => return NOTHING,
+        };
+        match (view, self.past) {
+            (View::Processes, Some(_)) => return &self.past_processes,
+            (View::Events, _) => return &self.seen.events,
+            (_, Some(_)) => return NOTHING,
+            _ => {}
+        }
+        let Some(data) = &self.data else {
+            return NOTHING;
+        };
+        let snapshot = &data.snapshot;
+        let rows: Option<&dyn Rows> = match view {
+            View::Overview => Some(&snapshot.verdicts.verdicts),
+            View::Sockets => snapshot.sockets.as_ref().map(|it| &it.sockets as _),
+            View::Processes => Some(&snapshot.processes.processes),
+            View::Listeners => snapshot.listeners.as_ref().map(|it| &it.listeners as _),
+            View::Destinations => {
+                let destinations = snapshot.destinations.as_ref();
+                destinations.map(|it| &it.destinations as _)
+            }
+            View::Namespaces => snapshot.namespaces.as_ref().map(|it| &it.namespaces as _),
+            View::Events | View::Diagram => None,
+        };
+        rows.unwrap_or(NOTHING)
+    }
+
+    /// The row that is selected.
+    pub(super) fn selected(&self) -> Option<usize> {
+        let level = self.level();
+        level.shown.get(level.cursor.index()).copied()
     }
 
     /// The parts of the screen; `None` when it is too small.
     pub(super) fn panes(&self) -> Option<Panes> {
-        Panes::new(self.size, self.footer_lines())
+        let is_diagram = matches!(self.level().place, Place::View(View::Diagram));
+        Panes::new(self.size, self.footer_lines(), is_diagram)
     }
 
-    /// How many sockets fit on the screen.
+    /// How many rows or lines fit on the screen.
     pub(super) fn visible_rows(&self) -> usize {
-        self.panes().map_or(0, |panes| panes.visible_rows())
+        let Some(panes) = self.panes() else {
+            return 0;
+        };
+        match &self.level().place {
+            Place::View(View::Overview) => views::overview::verdicts_shown(self, panes.body),
+            place if place.is_page() => panes.body.height.into(),
+            _ => usize::from(panes.body.height.saturating_sub(2)),
+        }
+    }
+
+    /// How many rows there are, as far as is known.
+    pub(super) fn matched(&self) -> Option<u64> {
+        let snapshot = &self.data.as_ref()?.snapshot;
+        if self.past.is_some() {
+            return Some(self.rows().count() as u64);
+        }
+        match &self.level().place {
+            Place::Sockets(_) | Place::View(View::Sockets) => snapshot.sockets.as_ref()?.matched,
+            Place::View(View::Listeners) => Some(snapshot.listeners.as_ref()?.total),
+            Place::View(View::Destinations) => Some(snapshot.destinations.as_ref()?.total),
+            _ => Some(self.rows().count() as u64),
+        }
     }
 
     /// How far one can scroll. A frozen screen ends where its rows end.
     pub(super) fn total(&self) -> usize {
-        let loaded = self.rows().len();
-        if self.is_frozen {
+        let loaded = self.rows().count();
+        let is_all = !self.asks_deeper();
+        if self.is_frozen || self.past.is_some() || is_all {
             return loaded;
         }
-        let matched = self
-            .data
-            .as_ref()
-            .and_then(|data| data.snapshot.sockets.matched);
-        let total = match matched {
+        let total = match self.matched() {
             Some(matched) => usize::try_from(matched).unwrap_or(DEEPEST),
             // The agent stopped counting at the limit: there may be another screen.
             None => loaded + self.visible_rows(),
@@ -161,13 +282,78 @@ impl App {
         total.min(DEEPEST).max(loaded)
     }
 
-    /// What to ask: no more rows than can be on the screen, or come there with the next key.
-    pub(super) fn question(&self) -> SocketsQuestion {
+    /// Whether scrolling down asks for more rows: they come in the order of the agent.
+    pub(super) fn asks_deeper(&self) -> bool {
+        let is_long = matches!(
+            self.level().place,
+            Place::Sockets(_) | Place::View(View::Sockets | View::Listeners | View::Destinations)
+        );
+        is_long && self.sorts_itself().is_none()
+    }
+
+    /// The order that only the screen can make, of the rows it has.
+    pub(super) fn sorts_itself(&self) -> Option<(usize, bool)> {
+        let order = self.level().order?;
+        (!self.lists_sockets() || order.0 != views::sockets::AGE).then_some(order)
+    }
+
+    pub(super) fn lists_sockets(&self) -> bool {
+        matches!(
+            self.level().place,
+            Place::Sockets(_) | Place::View(View::Sockets)
+        )
+    }
+
+    /// How many rows to ask for: no more than can be on the screen, or come there with the next key.
+    fn depth(&self, to_be_sorted: usize) -> usize {
         let visible = self.visible_rows().max(1);
-        SocketsQuestion {
-            filter: self.filter.filter.clone(),
-            sort: self.sort,
-            limit: Some(self.cursor.offset() + visible * (1 + SCREENS_AHEAD)),
+        match self.sorts_itself() {
+            Some(_) => to_be_sorted,
+            None => self.level().cursor.offset() + visible * (1 + SCREENS_AHEAD),
+        }
+    }
+
+    /// What to ask.
+    pub(super) fn wants(&self) -> Wants {
+        let mut wants = Wants {
+            processes: PROCESSES,
+            ..Wants::default()
+        };
+        match &self.level().place {
+            Place::View(View::Overview) => {
+                wants.namespaces = true;
+                wants.destinations = Some(BUSIEST);
+            }
+            Place::View(View::Processes) | Place::Process(_) => wants.processes = DEFAULT_ROWS,
+            Place::View(View::Listeners) => wants.listeners = Some(self.depth(DEFAULT_ROWS)),
+            Place::View(View::Destinations) => wants.destinations = Some(self.depth(DEFAULT_ROWS)),
+            Place::View(View::Namespaces) => wants.namespaces = true,
+            Place::View(View::Sockets) | Place::Sockets(_) => {
+                let is_newest = self.level().order == Some((views::sockets::AGE, false));
+                wants.sockets = Some(SocketsQuestion {
+                    filter: self.scope().filter.clone(),
+                    sort: if is_newest { Sort::Newest } else { Sort::Age },
+                    limit: Some(self.depth(SORTED_SOCKETS)),
+                });
+            }
+            Place::Socket(row) => {
+                wants.sockets = Some(SocketsQuestion {
+                    filter: views::socket::itself(row),
+                    limit: Some(views::socket::TWINS),
+                    ..SocketsQuestion::default()
+                });
+            }
+            _ => {}
+        }
+        wants
+    }
+
+    /// The transitions that are of interest.
+    pub(super) fn to_watch(&self) -> Option<Filter> {
+        match &self.level().place {
+            Place::View(View::Events) => Some(self.filter.filter.clone()),
+            Place::Socket(row) => Some(views::socket::itself(row)),
+            _ => None,
         }
     }
 
@@ -198,7 +384,12 @@ impl App {
     }
 
     fn footer_lines(&self) -> u16 {
-        match (&self.edit, self.notice()) {
+        // The diagram needs the line; what limits the view is said everywhere else.
+        let is_diagram = matches!(self.level().place, Place::View(View::Diagram));
+        let notice = self
+            .notice()
+            .filter(|_| !is_diagram || self.error.is_some());
+        match (&self.edit, notice) {
             // The text, the caret under it, the explanation.
             (Some(_), _) => 3,
             (None, Some(_)) => 2,

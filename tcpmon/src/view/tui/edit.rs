@@ -1,6 +1,8 @@
 //! The filter while it is being typed.
 
-use crate::core::filter::FilterError;
+mod complete;
+
+use crate::core::filter::{Filter, FilterError, MAX_LENGTH};
 use crate::view::format::{Charset, sanitise_for, width};
 
 /// One line of text, a place in it, and what is wrong with it.
@@ -9,7 +11,7 @@ pub(super) struct FilterEdit {
     text: String,
     /// In bytes, at a character boundary.
     place: usize,
-    /// What the parser said; gone as soon as the text changes.
+    /// What the parser says of the text as it is.
     pub(super) error: Option<FilterError>,
 }
 
@@ -45,6 +47,32 @@ impl FilterEdit {
         }
     }
 
+    /// Completes the word before the cursor as far as all that fits agrees.
+    pub(super) fn complete(&mut self) {
+        let before = &self.text[..self.place];
+        if let Some(rest) = complete::rest(before) {
+            self.text.insert_str(self.place, &rest);
+            self.place += rest.len();
+            self.check();
+        }
+    }
+
+    /// What the word before the cursor may become.
+    pub(super) fn candidates(&self) -> Vec<&'static str> {
+        complete::candidates(&self.text[..self.place])
+    }
+
+    /// Reads what is there so far.
+    fn check(&mut self) {
+        self.error = self.text.parse::<Filter>().err();
+    }
+
+    /// Whether nothing is wrong so far but that there is more to come.
+    pub(super) fn is_unfinished(&self) -> bool {
+        let at = self.error.as_ref().map(|error| error.position);
+        at.is_some_and(|at| at >= self.text.trim_end().len())
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -54,7 +82,7 @@ impl FilterEdit {
         let left = before.chars().next_back().map_or(0, char::len_utf8);
         let right = after.chars().next().map_or(0, char::len_utf8);
         match stroke {
-            Stroke::Insert(c) if is_typed(c, charset) => {
+            Stroke::Insert(c) if is_typed(c, charset) && self.text.len() < MAX_LENGTH => {
                 self.text.insert(self.place, c);
                 self.place += c.len_utf8();
             }
@@ -64,7 +92,7 @@ impl FilterEdit {
                 self.text.drain(self.place..self.place + left);
             }
             Stroke::Delete => drop(self.text.drain(self.place..self.place + right)),
-            Stroke::Erase => *self = Self::default(),
+            Stroke::Erase => (self.text, self.place) = (String::new(), 0),
             Stroke::Left => self.place -= left,
             Stroke::Right => self.place += right,
             Stroke::Home => self.place = 0,
@@ -74,11 +102,11 @@ impl FilterEdit {
             stroke,
             Stroke::Left | Stroke::Right | Stroke::Home | Stroke::End
         ) {
-            self.error = None;
+            self.check();
         }
     }
 
-    /// Puts the cursor where the parser stumbled.
+    /// Puts the cursor where the parser stumbled, as the text was to be applied.
     pub(super) fn fail(&mut self, error: FilterError) {
         self.place = floor(&self.text, error.position);
         self.error = Some(error);
@@ -87,20 +115,12 @@ impl FilterEdit {
     /// What fits in `columns`, and the columns of the cursor and of the error in it. The cursor is
     /// always in view.
     pub(super) fn view(&self, columns: usize) -> (&str, usize, Option<usize>) {
-        let mut start = 0;
-        for c in self.text[..self.place].chars() {
-            if width(&self.text[start..self.place]) < columns {
-                break;
-            }
-            start += c.len_utf8();
-        }
-        let mut end = self.text.len();
-        for c in self.text[self.place..].chars().rev() {
-            if width(&self.text[start..end]) <= columns {
-                break;
-            }
-            end -= c.len_utf8();
-        }
+        let (before, after) = self.text.split_at(self.place);
+        // The cursor itself needs a column.
+        let shown = fitting(before.chars().rev(), columns.saturating_sub(1));
+        let start = self.place - shown;
+        let used = width(&self.text[start..self.place]);
+        let end = self.place + fitting(after.chars(), columns.saturating_sub(used));
         let column = |place: usize| width(&self.text[start..place]);
         let wrong = self
             .error
@@ -111,6 +131,16 @@ impl FilterEdit {
             .map(column);
         (&self.text[start..end], column(self.place), caret)
     }
+}
+
+/// Bytes of as many characters as fit in `columns`.
+fn fitting(chars: impl Iterator<Item = char>, columns: usize) -> usize {
+    let mut left = columns;
+    let fits = chars.map_while(|c| {
+        left = left.checked_sub(width(c.encode_utf8(&mut [0; 4])))?;
+        Some(c.len_utf8())
+    });
+    fits.sum()
 }
 
 /// What the screen would have to escape would move everything behind it, and is part of no name
@@ -170,16 +200,51 @@ mod tests {
         assert_eq!(edit.view(0), ("", 0, None));
     }
 
+    fn typed(text: &str) -> FilterEdit {
+        let mut edit = FilterEdit::default();
+        for c in text.chars() {
+            edit.apply(Stroke::Insert(c), Charset::Unicode);
+        }
+        edit
+    }
+
     #[test]
-    fn an_error_has_a_place_until_the_text_changes() {
+    fn an_error_has_a_place_as_long_as_it_is_there() {
         let mut edit = FilterEdit::new("aé b", Charset::Unicode);
         edit.fail(FilterError::new(2, "inside é"));
         assert_eq!(edit.view(80), ("aé b", 1, Some(1)));
         edit.apply(Stroke::End, Charset::Unicode);
         assert_eq!(edit.view(80).2, Some(1));
-        edit.apply(Stroke::Backspace, Charset::Unicode);
-        assert_eq!(edit.view(80).2, None);
         edit.fail(FilterError::new(999, "beyond the end"));
-        assert_eq!(edit.view(80).2, Some(3));
+        assert_eq!(edit.view(80).2, Some(4));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_while_it_is_typed() {
+        let mut edit = typed("pid = x");
+        assert_eq!(edit.view(80).2, Some(6));
+        assert!(!edit.is_unfinished());
+        edit.apply(Stroke::Backspace, Charset::Unicode);
+        assert!(edit.is_unfinished(), "a number may follow");
+        edit.apply(Stroke::Insert('7'), Charset::Unicode);
+        assert_eq!(edit.error, None);
+    }
+
+    #[test]
+    fn tab_completes_the_word_before_the_cursor() {
+        let mut edit = typed("stat");
+        edit.complete();
+        assert_eq!(edit.text(), "state ");
+        for c in "cl".chars() {
+            edit.apply(Stroke::Insert(c), Charset::Unicode);
+        }
+        edit.complete();
+        assert_eq!(edit.text(), "state clos", "closed, close-wait, closing");
+        assert_eq!(edit.candidates().len(), 3);
+        for c in "e-".chars() {
+            edit.apply(Stroke::Insert(c), Charset::Unicode);
+        }
+        edit.complete();
+        assert_eq!(edit.text(), "state close-wait ");
     }
 }

@@ -1,35 +1,53 @@
-//! Asks the feed in a task of its own, so that a slow answer never delays a key.
+//! Asks the feed in tasks of their own, so that a slow answer never delays a key.
+
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use super::action::{Answer, Request};
-use super::feed::Feed;
+use super::action::{Action, Answer, Batch, Request};
+use super::feed::{Feed, Watch};
+use crate::core::filter::Filter;
+
+/// Transitions are shown together, as often as the eye follows.
+const BATCH: Duration = Duration::from_millis(250);
+/// More transitions than that in a batch are counted, not shown.
+const BATCH_ROWS: usize = 200;
+/// How long to wait before a stream that broke off is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The feed at work; it stops when this is dropped.
-pub(super) struct Fetcher {
+pub(super) struct Fetcher<F> {
+    feed: F,
     requests: mpsc::Sender<Request>,
     answers: mpsc::Receiver<Answer>,
-    _task: JoinSet<()>,
+    batches: (mpsc::Sender<Batch>, mpsc::Receiver<Batch>),
+    _asking: JoinSet<()>,
+    watching: JoinSet<()>,
 }
 
-impl Fetcher {
-    pub(super) fn start(mut feed: impl Feed) -> Self {
+impl<F: Feed> Fetcher<F> {
+    pub(super) fn start(feed: F) -> Self {
         let (requests, mut incoming) = mpsc::channel::<Request>(1);
         let (outgoing, answers) = mpsc::channel(1);
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            while let Some(Request { ticket, question }) = incoming.recv().await {
-                let result = feed.fetch(question).await;
+        let mut asking = JoinSet::new();
+        let asked = feed.clone();
+        asking.spawn(async move {
+            while let Some(Request { ticket, wants }) = incoming.recv().await {
+                let result = asked.fetch(wants).await;
                 if outgoing.send(Answer { ticket, result }).await.is_err() {
                     return;
                 }
             }
         });
         Self {
+            feed,
             requests,
             answers,
-            _task: task,
+            batches: mpsc::channel(1),
+            _asking: asking,
+            watching: JoinSet::new(),
         }
     }
 
@@ -39,9 +57,59 @@ impl Fetcher {
         sent.map_err(|_| stopped())
     }
 
-    /// The next answer.
-    pub(super) async fn answer(&mut self) -> anyhow::Result<Answer> {
-        self.answers.recv().await.ok_or_else(stopped)
+    /// Watches what matches, instead of what was watched so far; `None` watches nothing.
+    pub(super) fn watch(&mut self, watch: u64, filter: Option<Filter>) {
+        self.watching.abort_all();
+        if let Some(filter) = filter {
+            let (feed, batches) = (self.feed.clone(), self.batches.0.clone());
+            self.watching.spawn(follow(feed, filter, watch, batches));
+        }
+    }
+
+    /// What comes next. May be given up while it waits.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Action> {
+        tokio::select! {
+            answer = self.answers.recv() => {
+                let answer = answer.ok_or_else(stopped)?;
+                Ok(Action::Answer(Box::new(answer)))
+            }
+            Some(batch) = self.batches.1.recv() => Ok(Action::Batch(batch)),
+        }
+    }
+}
+
+/// Watches for as long as somebody takes what is seen; an agent that went away is waited for.
+async fn follow<F: Feed>(feed: F, filter: Filter, watch: u64, batches: mpsc::Sender<Batch>) {
+    loop {
+        let mut stream = feed.watch(filter.clone()).await.ok();
+        while let Some(open) = &mut stream {
+            let Ok(Some(first)) = open.next().await else {
+                break;
+            };
+            let mut batch = Batch {
+                watch,
+                events: vec![first],
+                skipped: 0,
+            };
+            let is_open = timeout(BATCH, collect(open, &mut batch)).await.is_err();
+            if batches.send(batch).await.is_err() {
+                return;
+            }
+            if !is_open {
+                break;
+            }
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+/// Takes what comes until nothing will any more.
+async fn collect(stream: &mut impl Watch, batch: &mut Batch) {
+    while let Ok(Some(event)) = stream.next().await {
+        match batch.events.len() < BATCH_ROWS {
+            true => batch.events.push(event),
+            false => batch.skipped += 1,
+        }
     }
 }
 
@@ -52,38 +120,70 @@ fn stopped() -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::query::SocketsQuestion;
-    use crate::view::tui::feed::Snapshot;
+    use crate::core::query::EventRow;
+    use crate::view::fixture;
+    use crate::view::tui::feed::{Snapshot, Wants};
 
-    struct Refusing;
+    /// Refuses every question; watches `events` transitions and then breaks off.
+    #[derive(Clone)]
+    struct Refusing {
+        events: usize,
+    }
 
-    impl Feed for Refusing {
-        async fn fetch(&mut self, _: SocketsQuestion) -> Result<Snapshot, String> {
-            Err("no agent".to_owned())
+    impl Watch for usize {
+        async fn next(&mut self) -> Result<Option<EventRow>, String> {
+            match self.checked_sub(1) {
+                Some(left) => {
+                    *self = left;
+                    Ok(Some(fixture::event()))
+                }
+                None => Err("gone".to_owned()),
+            }
         }
     }
 
+    impl Feed for Refusing {
+        type Watch = usize;
+
+        async fn fetch(&self, _: Wants) -> Result<Snapshot, String> {
+            Err("no agent".to_owned())
+        }
+
+        async fn watch(&self, _: Filter) -> Result<usize, String> {
+            Ok(self.events)
+        }
+    }
+
+    #[derive(Clone)]
     struct Panicking;
 
     impl Feed for Panicking {
-        async fn fetch(&mut self, _: SocketsQuestion) -> Result<Snapshot, String> {
+        type Watch = usize;
+
+        async fn fetch(&self, _: Wants) -> Result<Snapshot, String> {
             panic!("a bug in the feed")
+        }
+
+        async fn watch(&self, _: Filter) -> Result<usize, String> {
+            Err("no agent".to_owned())
         }
     }
 
     fn request(ticket: u64) -> Request {
         Request {
             ticket,
-            question: SocketsQuestion::default(),
+            wants: Wants::default(),
         }
     }
 
     #[tokio::test]
     async fn answers_carry_the_ticket() {
-        let mut fetcher = Fetcher::start(Refusing);
+        let mut fetcher = Fetcher::start(Refusing { events: 0 });
         for ticket in [7, 8] {
             fetcher.ask(request(ticket)).await.unwrap();
-            let answer = fetcher.answer().await.unwrap();
+            let Ok(Action::Answer(answer)) = fetcher.next().await else {
+                panic!("another action");
+            };
             assert_eq!(
                 (answer.ticket, answer.result),
                 (ticket, Err("no agent".to_owned()))
@@ -95,7 +195,22 @@ mod tests {
     async fn a_feed_that_panics_is_an_error() {
         let mut fetcher = Fetcher::start(Panicking);
         fetcher.ask(request(0)).await.unwrap();
-        assert!(fetcher.answer().await.is_err());
+        assert!(fetcher.next().await.is_err());
         assert!(fetcher.ask(request(1)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn transitions_come_together_and_a_stream_that_broke_off_is_asked_for_again() {
+        let mut fetcher = Fetcher::start(Refusing {
+            events: BATCH_ROWS + 5,
+        });
+        fetcher.watch(3, Some(Filter::default()));
+        for _ in 0..2 {
+            let Ok(Action::Batch(batch)) = fetcher.next().await else {
+                panic!("another action");
+            };
+            assert_eq!((batch.watch, batch.events.len()), (3, BATCH_ROWS));
+            assert_eq!(batch.skipped, 5);
+        }
     }
 }

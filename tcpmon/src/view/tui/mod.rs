@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  keys ──input──┐
-//!  heartbeat ────┼─► Action ─► update(&mut App) ─► Effect: ask the feed, leave
+//!  heartbeat ────┼─► Action ─► update(&mut App) ─► effects: ask, watch, leave …
 //!  answers ──────┘                  │
 //!                                   └─► render(&App) ─► terminal
 //! ```
@@ -14,18 +14,24 @@ mod cursor;
 mod edit;
 mod feed;
 mod fetcher;
+mod history;
 mod input;
+mod keys;
+mod page;
 mod panes;
+mod place;
 mod render;
+mod rows;
 mod run;
 mod schedule;
 mod terminal;
 mod theme;
 mod update;
+mod views;
 mod widths;
 
 pub use app::{ActiveFilter, TopOptions};
-pub use feed::{Feed, Snapshot};
+pub use feed::{Feed, Snapshot, Wants, Watch};
 pub use run::run;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use crossterm::event::EventStream;
 use futures_util::StreamExt as _;
+use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -28,13 +29,18 @@ pub async fn run(feed: impl Feed, options: TopOptions) -> anyhow::Result<()> {
     let mut action = Action::Tick(Duration::ZERO);
     loop {
         let is_heartbeat = matches!(action, Action::Tick(_)) && app.now > Duration::ZERO;
-        match update(&mut app, action) {
-            Some(Effect::Quit) => return Ok(()),
-            Some(Effect::Fetch(request)) => sources.fetcher.ask(request).await?,
-            None => {}
+        for effect in update(&mut app, action) {
+            match effect {
+                Effect::Quit => return Ok(()),
+                Effect::Fetch(request) => sources.fetcher.ask(request).await?,
+                Effect::Watch(watch, filter) => sources.fetcher.watch(watch, filter),
+                Effect::Mouse(take) => screen.take_mouse(take)?,
+                Effect::Suspend => screen.suspend()?,
+                Effect::Retake => screen.retake()?,
+            }
         }
-        // Time alone changes nothing on the screen but the age of stale or frozen data.
-        if !is_heartbeat || app.is_stale() || app.is_frozen {
+        // Time alone changes nothing on the screen but how old something is.
+        if !is_heartbeat || app.is_stale() || app.is_frozen || app.past.is_some() {
             screen.draw(&app)?;
         }
         action = sources.next(&app).await?;
@@ -42,17 +48,19 @@ pub async fn run(feed: impl Feed, options: TopOptions) -> anyhow::Result<()> {
 }
 
 /// Everything that can happen.
-struct Sources {
-    fetcher: Fetcher,
+struct Sources<F> {
+    fetcher: Fetcher<F>,
     keys: EventStream,
     heartbeat: Interval,
     beginning: Instant,
     terminate: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
+    stop: tokio::signal::unix::Signal,
+    resume: tokio::signal::unix::Signal,
 }
 
-impl Sources {
-    async fn open(feed: impl Feed) -> anyhow::Result<Self> {
+impl<F: Feed> Sources<F> {
+    async fn open(feed: F) -> anyhow::Result<Self> {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(Self {
@@ -62,6 +70,8 @@ impl Sources {
             heartbeat,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
+            stop: signal(SignalKind::from_raw(Signal::SIGTSTP as i32))?,
+            resume: signal(SignalKind::from_raw(Signal::SIGCONT as i32))?,
         })
     }
 
@@ -76,12 +86,14 @@ impl Sources {
                         return Ok(action);
                     }
                 }
-                answer = self.fetcher.answer() => return Ok(Action::Answer(Box::new(answer?))),
+                news = self.fetcher.next() => return news,
                 now = self.heartbeat.tick() => {
                     return Ok(Action::Tick(now.duration_since(self.beginning)));
                 }
                 // Leaving the loop restores the terminal, which a signal's default does not.
                 _ = self.terminate.recv() => return Ok(Action::Command(Command::Quit)),
+                _ = self.stop.recv() => return Ok(Action::Command(Command::Suspend)),
+                _ = self.resume.recv() => return Ok(Action::Resumed),
                 _ = self.hang_up.recv() => return Ok(Action::Command(Command::Quit)),
             }
         }

@@ -4,9 +4,13 @@ use std::fs::File;
 use std::io::{IsTerminal as _, stdin, stdout};
 
 use anyhow::{Context as _, ensure};
+use crossterm::cursor::Hide;
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::style::force_color_output;
+use crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use ratatui::DefaultTerminal;
 use ratatui::layout::Size;
 
@@ -45,11 +49,40 @@ impl Screen {
             terminal,
             has_mouse: false,
         };
-        if mouse {
-            execute!(stdout(), EnableMouseCapture).context("cannot read the mouse")?;
-            screen.has_mouse = true;
-        }
+        screen.take_mouse(mouse)?;
         Ok(screen)
+    }
+
+    /// Takes the mouse, or leaves it to the terminal, which selects text with it.
+    pub(super) fn take_mouse(&mut self, take: bool) -> anyhow::Result<()> {
+        match take {
+            true => execute!(stdout(), EnableMouseCapture),
+            false if self.has_mouse => execute!(stdout(), DisableMouseCapture),
+            false => Ok(()),
+        }
+        .context("cannot take the mouse")?;
+        self.has_mouse = take;
+        Ok(())
+    }
+
+    /// Gives the terminal back and stops, as the shell expects of Ctrl-Z; whoever lets the program go
+    /// on finds it as it was.
+    pub(super) fn suspend(&mut self) -> anyhow::Result<()> {
+        let mouse = self.has_mouse;
+        self.take_mouse(false)?;
+        drop(ratatui::try_restore());
+        // All processes of the job, as the terminal would do it. Of SIGTSTP we take notice ourselves.
+        kill(Pid::from_raw(0), Signal::SIGSTOP).context("cannot stop")?;
+        self.has_mouse = mouse;
+        self.retake()
+    }
+
+    /// Takes the terminal over again, whatever somebody did to it meanwhile.
+    pub(super) fn retake(&mut self) -> anyhow::Result<()> {
+        enable_raw_mode().context("cannot take over the terminal again")?;
+        execute!(stdout(), EnterAlternateScreen, Hide).context("cannot draw")?;
+        self.take_mouse(self.has_mouse)?;
+        self.terminal.clear().context("cannot draw")
     }
 
     pub(super) fn size(&self) -> anyhow::Result<Size> {

@@ -2,6 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::core::verdict::Severity;
 use crate::view::format::Charset;
 
 /// How things look.
@@ -48,12 +49,32 @@ impl Theme {
             .add_modifier(Modifier::REVERSED)
     }
 
+    /// A verdict; beside its word.
+    pub(super) const fn severity(self, severity: Severity) -> Style {
+        let color = match severity {
+            Severity::Critical => Color::Red,
+            Severity::Warning => Color::Yellow,
+            Severity::Suspicious => Color::Cyan,
+        };
+        self.colored(color).add_modifier(Modifier::BOLD)
+    }
+
+    /// A command that can be copied; behind a `$`.
+    pub(super) const fn command(self) -> Style {
+        self.colored(Color::Cyan)
+    }
+
+    /// An edge that is taken; beside its rate.
+    pub(super) const fn lit(self) -> Style {
+        self.colored(Color::Green).add_modifier(Modifier::BOLD)
+    }
+
     /// The selected row; beside its mark.
     pub(super) const fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
-    /// The screen is frozen by wish.
+    /// The screen is frozen, or shows the past, by wish.
     pub(super) const fn frozen(self) -> Style {
         self.colored(Color::Blue).add_modifier(Modifier::REVERSED)
     }
@@ -79,6 +100,9 @@ mod tests {
             theme.quiet(),
             theme.trouble(),
             theme.alarm(),
+            theme.command(),
+            theme.lit(),
+            theme.severity(Severity::Critical),
             theme.selected(),
             theme.frozen(),
         ] {

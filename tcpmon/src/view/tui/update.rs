@@ -1,134 +1,223 @@
-//! What happens on the screen, without doing it: an action changes the [`App`] and may ask for one
-//! effect.
+//! What happens on the screen, without doing it: an action changes the [`App`] and may ask for
+//! effects.
+
+mod click;
+mod moving;
+mod receive;
 
 use ratatui::layout::Size;
 
-use super::action::{Action, Answer, Command, Effect, Request};
-use super::app::{ActiveFilter, App, Data};
+use super::action::{Action, Command, Effect, Request};
+use super::app::{ActiveFilter, App};
 use super::edit::FilterEdit;
-use super::render::last_help_line;
-use crate::core::query::Sort;
+use super::place::{Level, Place, View};
+use super::views;
+use crate::core::explain::{self, Topic};
 
 /// Changes the app as `action` demands.
-pub(super) fn update(app: &mut App, action: Action) -> Option<Effect> {
+pub(super) fn update(app: &mut App, action: Action) -> Vec<Effect> {
+    let mut effects = Vec::new();
     match action {
-        Action::Command(Command::Quit) => return Some(Effect::Quit),
+        Action::Command(Command::Quit) => return vec![Effect::Quit],
+        Action::Command(Command::Suspend) => return vec![Effect::Suspend],
+        Action::Command(Command::Mouse) => {
+            app.has_mouse = !app.has_mouse;
+            effects.push(Effect::Mouse(app.has_mouse));
+        }
         Action::Command(command) => obey(app, command),
+        Action::Click(column, row) => click::click(app, column, row),
         Action::Resize(width, height) => resize(app, Size::new(width, height)),
         Action::Tick(now) => app.now = now,
-        Action::Answer(answer) => receive(app, *answer),
+        Action::Answer(answer) => receive::answer(app, *answer),
+        Action::Batch(batch) => receive::batch(app, batch),
+        Action::Resumed => {
+            app.schedule.want();
+            effects.push(Effect::Retake);
+        }
     }
-    let ticket = app.schedule.poll(app.now, app.is_frozen)?;
-    let question = app.question();
-    Some(Effect::Fetch(Request { ticket, question }))
+    effects.extend(watch(app));
+    if let Some(ticket) = app.schedule.poll(app.now, app.is_frozen) {
+        let wants = app.wants();
+        effects.push(Effect::Fetch(Request { ticket, wants }));
+    }
+    effects
+}
+
+/// Watches what is of interest now, if that has changed.
+fn watch(app: &mut App) -> Option<Effect> {
+    let wanted = app.to_watch();
+    if app.watching.1 == wanted {
+        return None;
+    }
+    app.watching = (app.watching.0 + 1, wanted.clone());
+    app.seen = super::app::Seen::default();
+    moving::rearrange(app);
+    Some(Effect::Watch(app.watching.0, wanted))
 }
 
 fn obey(app: &mut App, command: Command) {
-    let page = app.visible_rows().max(1).cast_signed();
     match command {
-        Command::Quit => {}
+        Command::Quit | Command::Suspend | Command::Mouse => {}
         Command::Help => app.help = app.help.map_or(Some(0), |_| None),
-        Command::Up => step(app, -1),
-        Command::Down => step(app, 1),
-        Command::PageUp => step(app, -page),
-        Command::PageDown => step(app, page),
-        Command::Top => step(app, isize::MIN),
-        Command::Bottom => step(app, isize::MAX),
+        Command::Explain => explain_selected(app),
+        Command::View(view) => go_to(app, view),
+        Command::NextView => go_to(app, app.view.after(1)),
+        Command::PreviousView => go_to(app, app.view.after(View::ALL.len() - 1)),
+        Command::Open => open_selected(app),
+        Command::Back => back(app),
+        Command::Up
+        | Command::Down
+        | Command::Left
+        | Command::Right
+        | Command::PageUp
+        | Command::PageDown
+        | Command::Top
+        | Command::Bottom => moving::step(app, command),
         Command::EditFilter => {
             app.help = None;
-            app.edit = Some(FilterEdit::new(&app.filter.text, app.theme.charset()));
-            show_selection(app);
+            let text = app.scope().text.clone();
+            app.edit = Some(FilterEdit::new(&text, app.theme.charset()));
+            moving::show_selection(app);
         }
-        Command::Escape if app.help.is_some() => app.help = None,
-        Command::Escape => set_filter(app, ActiveFilter::default()),
-        Command::Sort => sort(app),
+        Command::Sort => moving::sort_by(app, 1),
+        Command::Reverse => moving::reverse(app),
         Command::Freeze => freeze(app),
         Command::Slower => app.schedule.slower(),
         Command::Faster => app.schedule.faster(),
         Command::Refresh => app.schedule.want(),
+        Command::Older(seconds) => moving::travel(app, seconds, true),
+        Command::Newer(seconds) => moving::travel(app, seconds, false),
         Command::Stroke(stroke) => {
             let charset = app.theme.charset();
             if let Some(edit) = &mut app.edit {
                 edit.apply(stroke, charset);
             }
         }
+        Command::Complete => {
+            if let Some(edit) = &mut app.edit {
+                edit.complete();
+            }
+        }
         Command::Apply => apply(app),
         Command::Cancel => {
             app.edit = None;
-            show_selection(app);
+            moving::show_selection(app);
         }
     }
 }
 
-/// Moves the selection, or scrolls the help while it is open.
-fn step(app: &mut App, by: isize) {
-    if let Some(line) = &mut app.help {
-        let next = line.saturating_add_signed(by);
-        *line = next.min(last_help_line(app.size));
-        return;
-    }
-    let (total, visible) = (app.total(), app.visible_rows());
-    let index = app.cursor.index().saturating_add_signed(by);
-    select(app, index, total, visible);
-    let needed = (app.cursor.offset() + visible).min(total);
-    if needed > app.rows().len() {
-        app.schedule.want();
+/// Shows a view, or the first page of the one that is shown.
+fn go_to(app: &mut App, view: View) {
+    app.help = None;
+    if app.view != view || !app.trail.is_empty() {
+        app.view = view;
+        app.trail.clear();
+        arrive(app);
     }
 }
 
-fn select(app: &mut App, index: usize, total: usize, visible: usize) {
-    let rows = match &app.data {
-        Some(data) => data.snapshot.sockets.sockets.as_slice(),
-        None => &[],
-    };
-    app.cursor.select(index, total, visible, rows);
-}
-
-fn show_selection(app: &mut App) {
-    let (total, visible) = (app.total(), app.visible_rows());
-    app.cursor.show(total, visible);
-}
-
-fn resize(app: &mut App, size: Size) {
-    app.size = size;
-    show_selection(app);
-    if app.visible_rows() > app.rows().len() && !app.is_frozen {
-        app.schedule.want();
+/// Opens something in front of what is shown.
+fn open(app: &mut App, place: Option<Place>) {
+    if let Some(place) = place {
+        app.help = None;
+        // What is opened is known of now alone.
+        if !matches!(place, Place::Explain(_)) {
+            app.past = None;
+        }
+        app.trail.push(Level::new(place));
+        arrive(app);
     }
 }
 
-fn sort(app: &mut App) {
-    app.sort = match app.sort {
-        Sort::Age => Sort::Newest,
-        Sort::Newest => Sort::Age,
-    };
-    ask_anew(app);
-}
-
-/// Asks a new question, whose answer begins at the top.
-fn ask_anew(app: &mut App) {
-    let (total, visible) = (app.total(), app.visible_rows());
-    select(app, 0, total, visible);
+/// Asks for what the place needs; what is known of other sockets is not shown for these.
+fn arrive(app: &mut App) {
+    if let Some(data) = &mut app.data
+        && !matches!(
+            app.trail.last().map(|level| &level.place),
+            Some(Place::Explain(_))
+        )
+    {
+        data.snapshot.sockets = None;
+    }
+    moving::rearrange(app);
     app.schedule.forget();
     app.schedule.want();
 }
 
-fn set_filter(app: &mut App, filter: ActiveFilter) {
-    if app.filter != filter {
-        app.filter = filter;
-        ask_anew(app);
+fn open_selected(app: &mut App) {
+    if app.help.is_some() {
+        return;
     }
+    let place = match &app.level().place {
+        Place::View(View::Diagram) => views::diagram::sockets(app.picked),
+        Place::Verdict(row) => views::verdict::sockets(row),
+        Place::Process(row) => views::process::sockets(row),
+        Place::View(_) | Place::Sockets(_) => app.selected().and_then(|row| app.rows().open(row)),
+        Place::Socket(_) | Place::Explain(_) => None,
+    };
+    open(app, place);
+}
+
+/// Opens what there is to read about what is selected; the help where that is nothing.
+fn explain_selected(app: &mut App) {
+    let topic = match &app.level().place {
+        Place::View(View::Diagram) => Some(Topic::State(explain::state(app.picked))),
+        Place::Verdict(row) => super::rows::Listed::topic(&**row),
+        Place::Socket(row) => super::rows::Listed::topic(&**row),
+        Place::Process(_) | Place::Explain(_) => None,
+        Place::View(_) | Place::Sockets(_) => app.selected().and_then(|row| app.rows().topic(row)),
+    };
+    match topic.filter(|_| app.help.is_none()) {
+        Some(topic) => open(app, Some(Place::Explain(topic))),
+        None => app.help = app.help.map_or(Some(0), |_| None),
+    }
+}
+
+fn back(app: &mut App) {
+    if app.help.take().is_some() {
+        return;
+    }
+    if app.trail.pop().is_some() {
+        arrive(app);
+    } else {
+        set_filter(app, ActiveFilter::default());
+    }
+}
+
+fn resize(app: &mut App, size: Size) {
+    app.size = size;
+    moving::show_selection(app);
+    let missing = app.visible_rows() > app.rows().count() && app.asks_deeper();
+    if missing && !app.is_frozen {
+        app.schedule.want();
+    }
+}
+
+/// The filter of the sockets on the screen, or of all sockets and events.
+fn set_filter(app: &mut App, filter: ActiveFilter) {
+    if *app.scope() == filter {
+        return;
+    }
+    match app.trail.last_mut().map(|level| &mut level.place) {
+        Some(Place::Sockets(scope)) => scope.filter = filter,
+        _ => app.filter = filter,
+    }
+    moving::begin_anew(app);
 }
 
 fn apply(app: &mut App) {
     let Some(edit) = &mut app.edit else {
         return;
     };
-    match edit.text().parse() {
+    match edit.text().parse::<ActiveFilter>() {
         Ok(filter) => {
             app.edit = None;
-            show_selection(app);
+            // Filters are of sockets and events: elsewhere sockets are what was meant.
+            if !app.lists_sockets() && app.to_watch().is_none() && !filter.text.is_empty() {
+                go_to(app, View::Sockets);
+            }
             set_filter(app, filter);
+            moving::show_selection(app);
         }
         Err(error) => edit.fail(error),
     }
@@ -143,35 +232,7 @@ fn freeze(app: &mut App) {
         app.is_frozen = true;
         app.schedule.forget();
     }
-    show_selection(app);
-}
-
-fn receive(app: &mut App, answer: Answer) {
-    if !app.schedule.answered(answer.ticket) {
-        return;
-    }
-    match answer.result {
-        Ok(snapshot) => {
-            app.error = None;
-            app.widths
-                .grow(&snapshot.sockets.sockets, app.theme.charset());
-            let arrived = app.now;
-            app.data = Some(Data { snapshot, arrived });
-            follow(app);
-        }
-        Err(error) => {
-            app.error = Some(error);
-            show_selection(app);
-        }
-    }
-}
-
-fn follow(app: &mut App) {
-    let (total, visible) = (app.total(), app.visible_rows());
-    if let Some(data) = &app.data {
-        app.cursor
-            .follow(total, visible, &data.snapshot.sockets.sockets);
-    }
+    moving::show_selection(app);
 }
 
 #[cfg(test)]

@@ -1,155 +1,121 @@
-//! How wide the columns of the table are. They grow with what they have shown and do not shrink,
+//! Which columns a table shows, and how wide. They grow with what they have shown and do not shrink,
 //! or the table would twitch with every snapshot.
 
-use crate::core::query::SocketRow;
-use crate::view::column::Column;
-use crate::view::format::{Charset, width};
+use super::rows::Head;
 
-/// The columns that a screen may show, in order.
-const COLUMNS: [Column; 9] = [
-    Column::State,
-    Column::Age,
-    Column::Local,
-    Column::Remote,
-    Column::Process,
-    Column::Pid,
-    Column::Fd,
-    Column::Netns,
-    Column::Unit,
-];
-
-/// What goes first when the screen is too narrow even for shortened columns.
-const SACRIFICES: [Column; 3] = [Column::Fd, Column::Pid, Column::Local];
-
-/// What is only shown when everything else is shown in full.
-const LUXURIES: [Column; 2] = [Column::Unit, Column::Netns];
-
-/// The widest a column grows, whatever a name holds.
-const WIDEST: usize = 47;
+/// Columns of this rank and beyond are shown where all others are shown in full.
+const LUXURY: u8 = 5;
 
 /// A column that is shown, and its width.
-pub(super) type Placed = (Column, usize);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) column: usize,
+    pub(super) head: Head,
+    pub(super) width: usize,
+}
 
-/// The width that each column would like.
-#[derive(Debug)]
-pub(super) struct Widths([usize; COLUMNS.len()]);
-
-impl Widths {
-    /// What most values need.
-    pub(super) fn new() -> Self {
-        Self(COLUMNS.map(|column| match column {
-            Column::State => 11,
-            Column::Local | Column::Remote => 16,
-            Column::Process => 10,
-            Column::Age | Column::Pid => 7,
-            Column::Fd => 4,
-            Column::Netns => 10,
-            _ => column.title().len(),
-        }))
-    }
-
-    /// Makes room for `rows`.
-    pub(super) fn grow(&mut self, rows: &[SocketRow], charset: Charset) {
-        for (column, widest) in COLUMNS.iter().zip(&mut self.0) {
-            let cells = rows.iter().map(|row| width(&column.cell(row, charset)));
-            *widest = cells.fold(*widest, usize::max).min(WIDEST);
-        }
-    }
-
-    /// The columns for a screen with `available` places; there is a blank after each but the last.
-    pub(super) fn place(&self, available: usize) -> Vec<Placed> {
-        let mut placed: Vec<Placed> = COLUMNS.into_iter().zip(self.0).collect();
-        for luxury in LUXURIES {
-            if total(&placed) > available {
-                placed.retain(|(column, _)| *column != luxury);
+/// The columns for a screen with `available` places; there is a blank after each but the last.
+pub(super) fn place(heads: &[Head], widths: &[usize], available: usize) -> Vec<Placed> {
+    let mut placed: Vec<Placed> = heads
+        .iter()
+        .enumerate()
+        .map(|(column, head)| {
+            let least = head.usual.max(head.title.len() + 1);
+            let width = widths.get(column).copied().unwrap_or(0).max(least);
+            Placed {
+                column,
+                head: *head,
+                width,
             }
-        }
-        for sacrifice in SACRIFICES {
-            if least(&placed) > available {
-                placed.retain(|(column, _)| *column != sacrifice);
-            }
-        }
-        shorten(&mut placed, available);
-        placed
+        })
+        .collect();
+    while let Some(column) = dispensable(&placed, available) {
+        placed.retain(|it| it.column != column);
     }
+    shorten(&mut placed, available);
+    placed
+}
+
+/// The column that is left out next, if one has to be.
+fn dispensable(placed: &[Placed], available: usize) -> Option<usize> {
+    // Of equal rank the last goes first.
+    let dearest = placed.iter().rev().max_by_key(|it| it.head.rank)?;
+    let needed = match dearest.head.rank {
+        0 => return None,
+        LUXURY.. => total(placed),
+        _ => least(placed),
+    };
+    (needed > available).then_some(dearest.column)
 }
 
 /// Takes a place from the column that has most to spare until all fit.
 fn shorten(placed: &mut [Placed], available: usize) {
     for _ in available..total(placed) {
-        let widest = placed
-            .iter_mut()
-            .max_by_key(|(column, wide)| wide.saturating_sub(minimum(*column)));
-        if let Some((_, wide)) = widest {
-            *wide = wide.saturating_sub(1);
+        let widest = placed.iter_mut().max_by_key(|it| spare(it));
+        if let Some(it) = widest {
+            it.width = it.width.saturating_sub(1);
         }
     }
 }
 
-/// Less than this says nothing.
-fn minimum(column: Column) -> usize {
-    match column {
-        Column::Local | Column::Remote => 13,
-        Column::Process => 8,
-        // Cut numbers and states mislead.
-        _ => usize::MAX,
+/// Cut numbers mislead: only text has something to spare.
+fn spare(it: &Placed) -> usize {
+    match it.head.is_number {
+        true => 0,
+        false => it.width.saturating_sub(it.head.least),
     }
 }
 
 fn least(placed: &[Placed]) -> usize {
-    let shortest = placed
-        .iter()
-        .map(|(column, wide)| (*wide).min(minimum(*column)));
+    let shortest = placed.iter().map(|it| it.width - spare(it));
     shortest.sum::<usize>() + placed.len().saturating_sub(1)
 }
 
 fn total(placed: &[Placed]) -> usize {
-    placed.iter().map(|(_, wide)| wide).sum::<usize>() + placed.len().saturating_sub(1)
+    placed.iter().map(|it| it.width).sum::<usize>() + placed.len().saturating_sub(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::fixture;
 
-    fn titles(widths: &Widths, available: usize) -> Vec<&'static str> {
-        let placed = widths.place(available);
+    const fn head(title: &'static str, usual: usize, rank: u8, is_number: bool) -> Head {
+        Head {
+            title,
+            usual,
+            least: 5,
+            rank,
+            is_number,
+        }
+    }
+
+    const HEADS: [Head; 4] = [
+        head("NAME", 20, 0, false),
+        head("COUNT", 8, 0, true),
+        head("UNIT", 15, 2, false),
+        head("AGE", 7, 1, true),
+    ];
+
+    fn titles(widths: &[usize], available: usize) -> Vec<&'static str> {
+        let placed = place(&HEADS, widths, available);
         assert!(total(&placed) <= available, "{placed:?} in {available}");
-        placed.iter().map(|(column, _)| column.title()).collect()
+        placed.iter().map(|it| it.head.title).collect()
     }
 
     #[test]
     fn columns_come_with_the_width() {
-        let widths = Widths::new();
-        let basic = ["STATE", "AGE", "LOCAL", "REMOTE", "PROCESS", "PID", "FD"];
-        assert_eq!(
-            titles(&widths, 58),
-            ["STATE", "AGE", "LOCAL", "REMOTE", "PROCESS"]
-        );
-        assert_eq!(titles(&widths, 78), basic);
-        assert_eq!(titles(&widths, 98)[7..], ["NETNS"]);
-        assert_eq!(titles(&widths, 158)[7..], ["NETNS", "UNIT/CONTAINER"]);
+        assert_eq!(titles(&[], 15), ["NAME", "COUNT"]);
+        assert_eq!(titles(&[], 22), ["NAME", "COUNT", "AGE"]);
+        assert_eq!(titles(&[], 60), ["NAME", "COUNT", "UNIT", "AGE"]);
     }
 
     #[test]
-    fn long_endpoints_are_shortened_before_columns_go() {
-        let mut rows = fixture::rows(1);
-        rows[0].local_address = "2001:db8:85a3:1234:5678:8a2e:370:7334".to_owned();
-        rows[0].remote_address = rows[0].local_address.clone();
-        rows[0].process = Some("x".repeat(500));
-        let mut widths = Widths::new();
-        widths.grow(&rows, Charset::Unicode);
-        assert_eq!(titles(&widths, 78).len(), 7);
-        assert_eq!(titles(&widths, 58).len(), 5);
-        assert_eq!(titles(&widths, 300).len(), 9);
-    }
-
-    #[test]
-    fn columns_do_not_shrink() {
-        let mut widths = Widths::new();
-        widths.grow(&fixture::rows(6), Charset::Unicode);
-        let before = widths.0;
-        widths.grow(&[], Charset::Unicode);
-        assert_eq!(widths.0, before);
+    fn text_is_shortened_before_columns_go_and_numbers_never() {
+        assert_eq!(titles(&[400, 8, 15, 7], 30).len(), 4);
+        const DEAR: [Head; 2] = [HEADS[0], head("PATH", 9, LUXURY, false)];
+        assert_eq!(place(&DEAR, &[30, 9], 39).len(), 1);
+        let placed = place(&HEADS, &[400, 8, 400, 7], 40);
+        assert_eq!((placed[1].width, placed[3].width), (8, 7));
+        assert!(placed[0].width.abs_diff(placed[2].width) <= 1, "{placed:?}");
     }
 }

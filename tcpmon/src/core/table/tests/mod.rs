@@ -3,6 +3,7 @@
 mod audits;
 mod cookieless;
 mod endings;
+mod endpoint_rows;
 mod interleaved;
 mod invariants;
 mod owners;

@@ -150,7 +150,7 @@ fn leaks_come_first_and_nobody_is_left_out() {
         StateSet::LIVE,
         &[row(9, State::Listen, 80, 0)],
     );
-    let all = table.process_rows(2 * SECOND);
+    let all = table.process_rows(None, 2 * SECOND);
     let pids: Vec<u32> = all.processes.iter().map(|row| row.pid).collect();
     assert_eq!((pids, all.sockets_without_process), (vec![12, 11, 10], 1));
 }
@@ -228,7 +228,7 @@ fn a_reused_pid_is_another_process() {
         table.wants_holders(),
         "somebody else may hold what the first one held"
     );
-    let all = table.process_rows(60 * SECOND).processes;
+    let all = table.process_rows(None, 60 * SECOND).processes;
     let presence: Vec<_> = all
         .iter()
         .map(|row| (row.pid, row.presence.as_deref()))
@@ -247,7 +247,7 @@ fn a_reused_pid_is_another_process() {
     );
     assert_eq!(table.processes_to_read(61 * SECOND, 9), [10, 20]);
     table.describe_processes(&[fact(10, "leaky", 3500, 62 * SECOND)]);
-    let all = table.process_rows(62 * SECOND).processes;
+    let all = table.process_rows(None, 62 * SECOND).processes;
     let now: Vec<_> = all
         .iter()
         .map(|row| (row.pid, row.sockets, row.age_seconds))
@@ -260,7 +260,7 @@ fn a_pid_reused_before_the_first_look_is_another_process_too() {
     let mut table = Table::new();
     leak(&mut table, 1, 10, 2 * SECOND);
     table.describe_processes(&[fact(10, "leaky", 300, 4 * SECOND)]);
-    let all = table.process_rows(5 * SECOND).processes;
+    let all = table.process_rows(None, 5 * SECOND).processes;
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].presence.as_deref(), Some("gone"));
     assert_eq!(
@@ -280,14 +280,14 @@ fn a_process_that_ended_keeps_what_was_known_and_dies_with_its_last_socket() {
         !table.wants_processes(99 * SECOND),
         "there is nothing left to look at"
     );
-    let all = table.process_rows(99 * SECOND).processes;
+    let all = table.process_rows(None, 99 * SECOND).processes;
     assert_eq!(
         (all[0].presence.as_deref(), all[0].fd_open),
         (Some("gone"), Some(7))
     );
     let last = Speaker::new(1, 1, 40001, 80).ending(104, 0);
     last.says(&mut table, 100 * SECOND, State::CloseWait, State::Close);
-    assert_eq!(table.process_rows(99 * SECOND).processes, []);
+    assert_eq!(table.process_rows(None, 99 * SECOND).processes, []);
     // The next with that pid begins from nothing.
     connect(&mut table, 2, 10, "leaky", 101 * SECOND);
     assert_eq!((table.processes(), table.process_facts(10)), (1, None));

@@ -57,7 +57,7 @@ pub(in crate::core::verdict) fn judge(
     memory.opened.read(now_ns, traffic.opened as f64);
     memory.live.read(now_ns, f64::from(live));
     let opened_per_second = memory.opened.fast().and_then(|growth| growth.rate());
-    let share = share_closed_here(traffic);
+    let share = traffic.closed_here_share();
     // Where nothing was closed yet nothing is in TIME_WAIT either.
     let waiting_per_second = opened_per_second.unwrap_or(0.0) * share.unwrap_or(0.0);
     let reusable = if blocked_for < TIME_WAIT_SECONDS {
@@ -126,28 +126,16 @@ fn severity(ports: &evidence::Ports, limits: &Ports) -> Option<Severity> {
 pub(in crate::core::verdict) fn usable(table: &Table, netns: NetnsId) -> Option<u32> {
     let settings = table.limits(netns)?;
     let range = settings.local_ports?;
-    let reserved = settings.reserved_local_ports().unwrap_or(0);
     let taken = table.listening_ports(netns, range.low, range.high);
-    Some((range.ports() & !1).saturating_sub(reserved + taken))
+    Some(settings.ephemeral_ports()?.saturating_sub(taken))
 }
 
-/// Seconds until a new connection may have the port of a TIME_WAIT entry (`tcp_twsk_unique` of
-/// `net/ipv4/tcp_ipv4.c`): it may take the entry over after a second where there are timestamps, and
-/// that not at all, everywhere or on loopback alone.
+/// Seconds until a new connection may have the port of a TIME_WAIT entry: where it may take the entry
+/// over at all, after a second.
 fn blocked_for(settings: &NamespaceLimits, is_loopback: bool) -> f64 {
-    let is_allowed = match settings.tw_reuse {
-        Some(1) => true,
-        Some(2) => is_loopback,
-        _ => false,
-    };
-    if is_allowed && settings.timestamps != Some(0) {
+    if settings.reuses_time_wait(is_loopback) {
         f64::from(settings.tw_reuse_delay_ms.unwrap_or(1000)) / 1000.0
     } else {
         TIME_WAIT_SECONDS
     }
-}
-
-fn share_closed_here(traffic: &Traffic) -> Option<f64> {
-    let closed = traffic.closed_here_first + traffic.closed_there_first;
-    (closed > 0).then(|| traffic.closed_here_first as f64 / closed as f64)
 }

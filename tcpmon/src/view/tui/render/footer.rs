@@ -5,7 +5,7 @@ use ratatui::text::Line;
 
 use super::super::app::App;
 use super::super::edit::FilterEdit;
-use super::super::input::{BROWSE, Binding, EDIT};
+use super::super::keys::{BROWSE, Binding, EDIT};
 use super::{exactly, join};
 use crate::view::format::{sanitise_bounded, width};
 
@@ -18,8 +18,8 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
     if let Some(edit) = &app.edit {
         return editing(app, edit, columns);
     }
-    let keys = Line::styled(hints(&BROWSE, columns), app.theme.quiet());
-    let Some(notice) = app.notice() else {
+    let keys = Line::styled(hints(BROWSE, columns), app.theme.quiet());
+    let Some(notice) = app.notice().filter(|_| area.height > 1) else {
         return vec![keys];
     };
     let style = match app.error {
@@ -34,11 +34,15 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
 fn editing(app: &App, edit: &FilterEdit, columns: usize) -> Vec<Line<'static>> {
     let (text, _, caret) = edit.view(room(columns));
     let prompt = Line::styled(format!("{PROMPT}{text}"), app.theme.strong());
-    let keys = Line::styled(hints(&EDIT, columns), app.theme.quiet());
-    let Some(error) = &edit.error else {
-        let example = format!("{:indent$}{EXAMPLE}", "", indent = width(PROMPT));
-        let example = Line::styled(exactly(&example, columns), app.theme.quiet());
-        return vec![prompt, example, keys];
+    let keys = Line::styled(hints(EDIT, columns), app.theme.quiet());
+    let Some(error) = edit.error.as_ref().filter(|_| !edit.is_unfinished()) else {
+        let words = match edit.text().is_empty() {
+            true => EXAMPLE.to_owned(),
+            false => edit.candidates().join(" "),
+        };
+        let words = format!("{:indent$}{words}", "", indent = width(PROMPT));
+        let words = Line::styled(exactly(&words, columns), app.theme.quiet());
+        return vec![prompt, words, keys];
     };
     let message = sanitise_bounded(&error.message, columns, app.theme.charset());
     let caret = caret.map_or_else(String::new, |column| {

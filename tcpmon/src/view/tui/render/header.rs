@@ -5,6 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::app::App;
+use super::super::history::Moment;
 use super::join;
 use crate::core::query::Summary;
 use crate::view::format::{age, count, rate, sanitise_bounded, width};
@@ -36,7 +37,9 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
 
 /// Pieces of the second line; what counts most comes first.
 fn pieces(app: &App, summary: &Summary) -> [Span<'static>; 5] {
-    let total: u64 = summary.states.iter().map(|state| state.sockets).sum();
+    let moment = app.moment();
+    let total = moment.map_or(0, Moment::sockets);
+    let events = moment.map_or(0.0, |moment| f64::from(moment.events_per_second));
     let lost: u64 = summary.health.events_lost.values().sum();
     let lost = match lost {
         0 => Span::raw("lost 0"),
@@ -44,7 +47,7 @@ fn pieces(app: &App, summary: &Summary) -> [Span<'static>; 5] {
     };
     [
         Span::raw(format!("{} sockets", count(total))),
-        Span::raw(format!("events {}", rate(summary.health.events_per_second))),
+        Span::raw(format!("events {}", rate(events))),
         lost,
         Span::raw(format!("namespaces {}", count(summary.namespaces))),
         Span::raw(format!("every {:?}", app.schedule.interval())),
@@ -73,6 +76,11 @@ fn figures(app: &App, pieces: &[Span<'static>], columns: usize) -> Line<'static>
 }
 
 fn mark(app: &App) -> Option<(String, Style)> {
+    if let (Some(_), Some(moment)) = (app.past, app.moment()) {
+        let ago = app.now.saturating_sub(moment.at).as_secs_f64();
+        let ago = age(ago, false, app.theme.charset());
+        return Some((format!(" PAST {ago} ago, End: now "), app.theme.frozen()));
+    }
     let passed = app.data_age().unwrap_or(app.now);
     let ago = match passed.as_secs() {
         seconds @ 0..60 => format!("{seconds}s"),

@@ -4,7 +4,7 @@ use ratatui::layout::{Rect, Size};
 use ratatui::text::Line;
 
 use super::super::app::App;
-use super::super::input::{BROWSE, Binding, EDIT};
+use super::super::keys::{BROWSE, Binding, EDIT};
 use super::exactly;
 use crate::view::format::{Charset, pad_right};
 
@@ -70,10 +70,10 @@ fn content(charset: Charset) -> Vec<String> {
             .map(|binding| entry(&binding.keys(), binding.help))
             .collect()
     };
-    lines.extend(entries(&BROWSE));
+    lines.extend(entries(BROWSE));
     lines.push(String::new());
     lines.push(" While a filter is typed".to_owned());
-    lines.extend(entries(&EDIT));
+    lines.extend(entries(EDIT));
     lines.push(String::new());
     lines.push(" Marks".to_owned());
     for (unicode, ascii, meaning) in MARKS {

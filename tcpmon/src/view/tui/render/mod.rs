@@ -3,8 +3,8 @@
 mod footer;
 mod header;
 mod help;
-mod sockets;
-mod states;
+mod table;
+mod tabs;
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -12,9 +12,13 @@ use ratatui::text::Line;
 
 use super::app::App;
 use super::panes::SMALLEST;
+use super::place::{Place, View};
+use super::views;
 use crate::view::format::{pad_right, width};
 
 pub(super) use help::last_line as last_help_line;
+pub(super) use table::column_at;
+pub(super) use tabs::tab_at;
 
 /// Draws everything.
 pub(super) fn render(frame: &mut Frame<'_>, app: &App) {
@@ -26,14 +30,9 @@ pub(super) fn render(frame: &mut Frame<'_>, app: &App) {
         );
         return paint(frame, frame.area(), vec![Line::raw(text)]);
     };
+    body(frame, app, panes.body);
     paint(frame, panes.header, header::lines(app, panes.header));
-    paint(
-        frame,
-        panes.states,
-        states::lines(app, panes.states, panes.grid),
-    );
-    paint(frame, panes.rule, vec![sockets::rule(app, panes)]);
-    paint(frame, panes.table, sockets::lines(app, panes.table));
+    paint(frame, panes.tabs, vec![tabs::line(app, panes)]);
     paint(frame, panes.footer, footer::lines(app, panes.footer));
     if let Some(column) = footer::cursor(app, panes.footer) {
         frame.set_cursor_position(Position::new(column, panes.footer.y));
@@ -44,6 +43,21 @@ pub(super) fn render(frame: &mut Frame<'_>, app: &App) {
     }
 }
 
+fn body(frame: &mut Frame<'_>, app: &App, area: Rect) {
+    // Between a resize of the terminal and the news of it the area can reach beyond the frame.
+    let area = area.intersection(frame.area());
+    let lines = match &app.level().place {
+        Place::View(View::Diagram) => return views::diagram::draw(frame.buffer_mut(), app, area),
+        Place::View(View::Overview) => views::overview::lines(app, area),
+        Place::View(_) | Place::Sockets(_) => table::lines(app, area),
+        Place::Verdict(_) | Place::Explain(_) | Place::Process(_) | Place::Socket(_) => {
+            let lines = views::page(app).into_iter().skip(app.level().scroll);
+            lines.take(area.height.into()).collect()
+        }
+    };
+    paint(frame, area, lines);
+}
+
 /// Puts lines into an area; what does not fit is left out, what is not covered stays.
 fn paint(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
     // Between a resize of the terminal and the news of it the areas can reach beyond the frame.
@@ -51,6 +65,17 @@ fn paint(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
     for (row, line) in area.rows().zip(&lines) {
         frame.buffer_mut().set_line(row.x, row.y, line, row.width);
     }
+}
+
+/// A line across, with words in it.
+pub(super) fn rule(app: &App, pieces: &[String], columns: usize) -> Line<'static> {
+    let dash = app.theme.charset().pick("─", "-");
+    let text = join(pieces, &format!(" {dash} "), columns.saturating_sub(6));
+    let rest = columns.saturating_sub(width(&text) + 4);
+    Line::styled(
+        format!("{dash}{dash} {text} {}", dash.repeat(rest)),
+        app.theme.strong(),
+    )
 }
 
 /// Pieces of a line, separated, as many as fit.
@@ -67,10 +92,12 @@ fn join(pieces: &[String], separator: &str, columns: usize) -> String {
 }
 
 /// `line` with blanks or without its end, so that it is `columns` wide.
-fn exactly(line: &str, columns: usize) -> String {
+pub(super) fn exactly(line: &str, columns: usize) -> String {
     let mut cut = String::new();
+    let mut used = 0;
     for c in line.chars() {
-        if width(&cut) + width(c.encode_utf8(&mut [0; 4])) > columns {
+        used += width(c.encode_utf8(&mut [0; 4]));
+        if used > columns {
             break;
         }
         cut.push(c);

@@ -1,0 +1,212 @@
+//! Golden frames.
+
+use ratatui::style::{Color, Modifier};
+
+use super::*;
+use crate::view::format::Charset;
+use crate::view::tui::app::ActiveFilter;
+use crate::view::tui::place::View;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (100, 30), (160, 50)];
+
+fn in_view(view: View, options: &TopOptions, (width, height): (u16, u16)) -> App {
+    let mut app = App::new(options, Size::new(width, height));
+    feed(&mut app, Ok(snapshot(40, 10_000)));
+    press_and_feed(&mut app, Command::View(view));
+    if view == View::Events {
+        happen(&mut app, vec![fixture::event(); 3], 12);
+    }
+    app
+}
+
+#[test]
+fn every_view_at_every_size() {
+    for view in View::ALL {
+        for size in SIZES {
+            let app = in_view(view, &TopOptions::default(), size);
+            let name = view.name().to_lowercase();
+            golden(&format!("{name}-{}x{}", size.0, size.1), &app);
+        }
+    }
+}
+
+/// Symbols and, below each line of them, one letter for each colour and weight that is not ordinary.
+fn colored(app: &App) -> String {
+    let buffer = draw(app);
+    let mut text = String::new();
+    for row in buffer.area.rows() {
+        let cells = || row.columns().map(|cell| &buffer[(cell.x, cell.y)]);
+        let symbols: String = cells().map(|cell| cell.symbol()).collect();
+        let marks = cells().map(|cell| match (cell.fg, cell.modifier) {
+            (Color::Red, _) => 'r',
+            (Color::Yellow, _) => 'y',
+            (Color::Green, _) => 'g',
+            (Color::Cyan, _) => 'c',
+            (Color::Blue, _) => 'b',
+            (_, modifier) if modifier.contains(Modifier::REVERSED) => '#',
+            (Color::DarkGray, _) => '.',
+            (_, modifier) if modifier.contains(Modifier::BOLD) => '*',
+            _ => ' ',
+        });
+        let marks: String = marks.collect();
+        text.push_str(&format!("{}\n{}\n", symbols.trim_end(), marks.trim_end()));
+    }
+    text
+}
+
+#[test]
+fn colours() {
+    for view in [View::Overview, View::Sockets, View::Diagram] {
+        let app = in_view(view, &TopOptions::default(), (80, 24));
+        let name = view.name().to_lowercase();
+        same_as_golden(&format!("{name}-colours"), &colored(&app));
+    }
+}
+
+#[test]
+fn no_color_has_no_color() {
+    let options = TopOptions {
+        color: false,
+        ..TopOptions::default()
+    };
+    for view in View::ALL {
+        let mut app = in_view(view, &options, (100, 30));
+        feed(&mut app, Err("gone".to_owned()));
+        for cell in &draw(&app).content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{view:?}");
+        }
+    }
+}
+
+#[test]
+fn ascii_is_ascii_in_every_view() {
+    let options = TopOptions {
+        charset: Charset::Ascii,
+        ..TopOptions::default()
+    };
+    for view in View::ALL {
+        for size in SIZES {
+            let mut app = in_view(view, &options, size);
+            assert!(frame(&app).is_ascii(), "{view:?}: {}", frame(&app));
+            press(&mut app, &[Command::Open]);
+            assert!(frame(&app).is_ascii(), "{view:?}: {}", frame(&app));
+            press(&mut app, &[Command::Open]);
+            assert!(frame(&app).is_ascii(), "{view:?}: {}", frame(&app));
+        }
+    }
+    golden("diagram-ascii", &in_view(View::Diagram, &options, (80, 24)));
+    let mut app = in_view(View::Overview, &options, (80, 24));
+    press(&mut app, &[Command::Help]);
+    assert!(frame(&app).is_ascii());
+}
+
+#[test]
+fn narrow_terminals_have_a_reduced_form() {
+    for view in [View::Overview, View::Sockets, View::Diagram] {
+        let app = in_view(view, &TopOptions::default(), (60, 12));
+        golden(&format!("{}-60x12", view.name().to_lowercase()), &app);
+    }
+}
+
+#[test]
+fn too_small() {
+    for (width, height) in [(59, 24), (80, 11), (1, 1)] {
+        let app = fed(width, height);
+        let sentence = format!("terminal too small: need 60x12, have {width}x{height}");
+        assert!(sentence.starts_with(frame(&app).trim_end()));
+    }
+}
+
+#[test]
+fn before_the_first_answer() {
+    golden("waiting", &app(80, 24));
+}
+
+#[test]
+fn no_agent() {
+    let mut app = app(80, 24);
+    feed(
+        &mut app,
+        Err("No agent answers at /run/tcpmon/tcpmon.sock.".to_owned()),
+    );
+    tick(&mut app, SECOND * 7);
+    golden("no-agent", &app);
+}
+
+#[test]
+fn nothing_is_wrong() {
+    let mut app = app(80, 24);
+    let mut calm = snapshot(0, 0);
+    calm.verdicts.verdicts.clear();
+    feed(&mut app, Ok(calm.clone()));
+    golden("calm", &app);
+    press(&mut app, &[Command::View(View::Sockets)]);
+    feed(&mut app, Ok(calm.clone()));
+    assert!(frame(&app).contains("  none\n"));
+    app.filter = "pid = 1".parse::<ActiveFilter>().unwrap();
+    feed(&mut app, Ok(calm));
+    assert!(frame(&app).contains("no socket matches the filter"));
+}
+
+#[test]
+fn help() {
+    let mut app = fed(80, 24);
+    press(&mut app, &[Command::Help]);
+    golden("help", &app);
+    press(&mut app, &[Command::Bottom]);
+    golden("help-end", &app);
+}
+
+#[test]
+fn lost_events_are_loud() {
+    let mut app = app(80, 24);
+    let mut answer = snapshot(1, 1);
+    let lost = &mut answer.summary.health.events_lost;
+    lost.insert("ring_full".to_owned(), 1234);
+    feed(&mut app, Ok(answer));
+    let buffer = draw(&app);
+    let line = text(&buffer).lines().nth(1).unwrap().to_owned();
+    let column = line.chars().position(|c| c == '!').unwrap();
+    assert!(line.contains("! lost 1,234"), "{line}");
+    let cell = &buffer[(u16::try_from(column).unwrap(), 1)];
+    assert_eq!(cell.fg, Color::Red);
+    assert!(cell.modifier.contains(Modifier::REVERSED));
+}
+
+#[test]
+fn stale_data_stays_and_says_so() {
+    let mut app = fed(80, 24);
+    feed(&mut app, Err("The agent has gone away.".to_owned()));
+    tick(&mut app, SECOND * 12);
+    golden("stale", &app);
+}
+
+#[test]
+fn frozen() {
+    let mut app = fed(80, 24);
+    press(&mut app, &[Command::Freeze]);
+    tick(&mut app, SECOND * 75);
+    golden("frozen", &app);
+}
+
+#[test]
+fn limits_are_said() {
+    let mut app = app(80, 24);
+    let mut answer = snapshot(1, 1);
+    answer.summary.health.limits = vec!["No BTF: owners are guessed.".to_owned(), "x".to_owned()];
+    feed(&mut app, Ok(answer));
+    let sentence = "! No BTF: owners are guessed. (and 1 more: tcpmon doctor)";
+    assert!(frame(&app).contains(sentence));
+}
+
+#[test]
+fn a_filter_is_checked_while_it_is_typed() {
+    let mut app = in_view(View::Sockets, &TopOptions::default(), (80, 24));
+    press(&mut app, &[Command::EditFilter]);
+    golden("filter", &app);
+    typed(&mut app, "state close-wit and pid = 1");
+    golden("filter-error", &app);
+    press(&mut app, &[Command::Stroke(Stroke::Erase)]);
+    typed(&mut app, "state c");
+    golden("filter-candidates", &app);
+}
