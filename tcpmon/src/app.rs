@@ -15,11 +15,13 @@ use crate::config::{Attach, Config, SockDiag};
 use crate::core::table::Table;
 use crate::failure::{Failure, first_line};
 use crate::mailbox::Mailbox;
+use crate::outbox::Outbox;
 use crate::privilege;
 use crate::source::bpf::{self, Stream, canary, holders::Holders};
 use crate::source::netns;
 use crate::source::procfs::{ProcRoot, inspect, limits};
 use crate::source::sweep::{Job, Listing, Report, Sweeper};
+use crate::view::incidents::{Keep, Writer};
 
 /// Chunks of rows on their way from the sweeper to the owner: a few, so that a slow owner makes a
 /// slow sweep and not a large queue.
@@ -31,6 +33,7 @@ pub struct Prepared {
     mailbox: Mailbox,
     settings: watch::Sender<Settings>,
     sweeper: JoinHandle<()>,
+    writer: Option<Writer>,
     chosen: String,
 }
 
@@ -75,6 +78,11 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     let (sweeper, jobs, reports) = start_sweeper(holders, listing)?;
     let kept = give_up_privileges(stream.as_ref())?;
     chosen.push(kept);
+    // After that, so that its thread may do no more than the others.
+    let (outbox, writer) = match start_writer(config)? {
+        Some((outbox, writer)) => (Some(outbox), Some(writer)),
+        None => (None, None),
+    };
 
     let (mailbox, letters) = Mailbox::new();
     let (settings, settings_receiver) = watch::channel(settings(config));
@@ -92,6 +100,7 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
         letters,
         settings: settings_receiver,
         host,
+        outbox,
         heartbeat: Box::new(|| {}),
     };
     Ok(Prepared {
@@ -99,6 +108,7 @@ pub fn prepare(config: &Config) -> anyhow::Result<Prepared> {
         mailbox,
         settings,
         sweeper,
+        writer,
         chosen: chosen.join(", "),
     })
 }
@@ -142,11 +152,19 @@ impl Prepared {
     ///
     /// The loop cannot go on.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { parts, sweeper, .. } = self;
+        let Self {
+            parts,
+            sweeper,
+            writer,
+            ..
+        } = self;
         let outcome = agent::run(parts, stop).await;
         // The loop has dropped its ends of the channels: the sweeper finishes its sentence.
         if sweeper.join().is_err() {
             log::error!("the sweeper panicked");
+        }
+        if let Some(writer) = writer {
+            writer.finish();
         }
         outcome
     }
@@ -247,6 +265,20 @@ fn start_sweeper(holders: Option<Holders>, listing: Listing) -> anyhow::Result<S
         })
         .context("cannot start the sweeper's thread")?;
     Ok((sweeper, jobs, reports_receiver))
+}
+
+fn start_writer(config: &Config) -> anyhow::Result<Option<(Outbox, Writer)>> {
+    let Some(directory) = config.incident_directory.clone() else {
+        return Ok(None);
+    };
+    let (outbox, tray) = Outbox::new();
+    let keep = Keep {
+        directory,
+        max_files: config.incident_max_files,
+        max_file_size: config.incident_max_file_size,
+    };
+    let writer = Writer::start(keep, tray).context("cannot start the thread for incidents")?;
+    Ok(Some((outbox, writer)))
 }
 
 /// Gives up every capability, but CAP_BPF where the kernel wants it for reading counters (before

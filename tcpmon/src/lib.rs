@@ -19,6 +19,7 @@ pub mod failure;
 pub mod fuzzing;
 pub mod logging;
 pub mod mailbox;
+pub mod outbox;
 pub mod privilege;
 pub mod source;
 pub mod view;

@@ -4,10 +4,12 @@ use std::io::Write as _;
 
 use env_logger::{Builder, Target};
 use log::Record;
-use log::kv::{Key, Value, VisitSource};
+use log::kv::{Key, Value, VisitSource, VisitValue};
+use serde_json::Value as Json;
 
 use crate::clock;
 use crate::config::{LogFormat, LogLevel};
+use crate::view::format::is_hazardous;
 
 /// Starts logging to stderr. Later calls only change the level.
 pub fn start(level: LogLevel, format: LogFormat) {
@@ -31,19 +33,22 @@ pub fn set_level(level: LogLevel) {
 }
 
 fn line(record: &Record<'_>, format: LogFormat) -> String {
-    let time = clock::rfc3339(clock::unix_ns());
+    line_at(&clock::rfc3339(clock::unix_ns()), record, format)
+}
+
+/// The line of a message, as of `time`.
+pub(crate) fn line_at(time: &str, record: &Record<'_>, format: LogFormat) -> String {
     let level = record.level().as_str().to_ascii_lowercase();
     let message = record.args().to_string();
     let mut fields = Fields(Vec::new());
     // A visitor that collects cannot fail.
     drop(record.key_values().visit(&mut fields));
-    match format {
+    let line = match format {
         LogFormat::Logfmt => {
-            // Quoting as JSON keeps a message on one line and its control characters harmless.
-            let message = serde_json::to_string(&message).unwrap_or_default();
+            let message = Json::from(message);
             let mut line = format!("time={time} level={level} msg={message}");
             for (name, value) in fields.0 {
-                line.push_str(&format!(" {name}={value}"));
+                line.push_str(&format!(" {name}={}", logfmt(&value)));
             }
             line
         }
@@ -53,21 +58,72 @@ fn line(record: &Record<'_>, format: LogFormat) -> String {
             line.insert("level".into(), level.into());
             line.insert("msg".into(), message.into());
             line.extend(fields.0);
-            serde_json::Value::Object(line).to_string()
+            Json::Object(line).to_string()
         }
+    };
+    harmless(&line)
+}
+
+/// A value as logfmt has it: bare where it is one plain word, else quoted as in JSON, which keeps it on
+/// one line; `-` for what is not known.
+fn logfmt(value: &Json) -> String {
+    match value {
+        Json::Null => "-".into(),
+        Json::String(text) if is_plain(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"=\\".contains(&byte);
+    !text.is_empty() && text != "-" && text.bytes().all(plain)
+}
+
+/// Writes what JSON leaves as it is and a terminal does not (C1 controls, marks that reorder text) as
+/// JSON's escapes: such a character can only be within a quoted string.
+fn harmless(line: &str) -> String {
+    let mut safe = String::with_capacity(line.len());
+    for c in line.chars() {
+        if is_hazardous(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
 /// What a message says besides its sentence.
-struct Fields(Vec<(String, serde_json::Value)>);
+struct Fields(Vec<(String, Json)>);
 
 impl<'kvs> VisitSource<'kvs> for Fields {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
-        let value = match value.to_u64() {
-            Some(number) => number.into(),
-            None => value.to_string().into(),
-        };
-        self.0.push((key.as_str().to_owned(), value));
+        let mut visitor = One(Json::Null);
+        value.visit(&mut visitor)?;
+        self.0.push((key.as_str().to_owned(), visitor.0));
+        Ok(())
+    }
+}
+
+/// One value of a field.
+struct One(Json);
+
+impl<'v> VisitValue<'v> for One {
+    fn visit_any(&mut self, value: Value<'_>) -> Result<(), log::kv::Error> {
+        self.0 = value.to_string().into();
+        Ok(())
+    }
+
+    fn visit_null(&mut self) -> Result<(), log::kv::Error> {
+        self.0 = Json::Null;
+        Ok(())
+    }
+
+    fn visit_u64(&mut self, value: u64) -> Result<(), log::kv::Error> {
+        self.0 = value.into();
         Ok(())
     }
 }
@@ -81,13 +137,37 @@ mod tests {
         for format in [LogFormat::Logfmt, LogFormat::Json] {
             let line = line(
                 &Record::builder()
-                    .args(format_args!("two\nlines \u{1b}[2J"))
+                    .args(format_args!("two\nlines \u{1b}[2J\u{9b}2J\u{202e}"))
                     .level(log::Level::Warn)
                     .build(),
                 format,
             );
-            assert!(!line.contains(['\n', '\u{1b}']), "{line}");
+            assert!(
+                !line.contains(['\n', '\u{1b}', '\u{9b}', '\u{202e}']),
+                "{line}"
+            );
+            assert!(line.contains("\\u009b2J\\u202e"), "{line}");
             assert!(line.contains("warn"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_logfmt_ends_where_it_ends() {
+        for (value, text) in [
+            (Json::from("nginx.service"), "nginx.service"),
+            (Json::from("10.0.0.5:5432"), "10.0.0.5:5432"),
+            (Json::from("a b"), "\"a b\""),
+            (Json::from("a=b"), "\"a=b\""),
+            (Json::from("say \"x\""), r#""say \"x\"""#),
+            (Json::from(r"a\b"), r#""a\\b""#),
+            (Json::from("line\nbreak"), r#""line\nbreak""#),
+            (Json::from("é"), "\"é\""),
+            (Json::from(""), "\"\""),
+            (Json::from("-"), "\"-\""),
+            (Json::from(7_u64), "7"),
+            (Json::Null, "-"),
+        ] {
+            assert_eq!(logfmt(&value), text);
         }
     }
 }

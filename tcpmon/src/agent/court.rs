@@ -1,15 +1,21 @@
 //! Judging while the loop turns: when, at what price, and what is told of it.
 
+use rustc_hash::FxHashMap;
+
+use super::lines::{About, Line};
 use crate::clock;
-use crate::core::query::Verdicts;
+use crate::core::limit::LineLimit;
+use crate::core::query::{VerdictRow, Verdicts};
 use crate::core::table::Table;
-use crate::core::verdict::{Change, Judge, Kind, Policy, Severity, Step, row};
+use crate::core::verdict::{Change, Judge, Kind, Policy, Severity, Step, Subject, row};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Judging takes at most this share of a processor.
 const COST_SHARE: u64 = 100;
 /// Lines about verdicts in one minute; a machine with a thousand leaks needs no thousand lines.
 const LINES_A_MINUTE: u32 = 30;
+/// Changes of one sitting that are looked at closely: more than can be logged or saved.
+const MOST_ROWS: usize = 256;
 
 /// The judge, and when it sits next.
 pub(super) struct Court {
@@ -17,9 +23,9 @@ pub(super) struct Court {
     own_netns: Option<u32>,
     next_ns: u64,
     cost_ns: u64,
-    minute_ns: u64,
-    lines: u32,
-    unsaid: u64,
+    limit: LineLimit,
+    /// What was told of each verdict that stands.
+    told: FxHashMap<Subject, About>,
 }
 
 impl Court {
@@ -29,9 +35,8 @@ impl Court {
             own_netns,
             next_ns: 0,
             cost_ns: 0,
-            minute_ns: 0,
-            lines: 0,
-            unsaid: 0,
+            limit: LineLimit::new(LINES_A_MINUTE),
+            told: FxHashMap::default(),
         }
     }
 
@@ -40,17 +45,20 @@ impl Court {
         self.judge.set_policy(policy);
     }
 
-    /// Judges everything if it is time to, and logs what has changed.
-    pub(super) fn sit(&mut self, table: &mut Table, now_ns: u64) {
+    /// Judges everything if it is time to; returns what has changed, to be told.
+    pub(super) fn sit(&mut self, table: &mut Table, now_ns: u64) -> Vec<Change> {
+        if let Some(left_out) = self.limit.turn(now_ns) {
+            log::warn!(left_out; "{left_out} more changes of verdicts were not logged");
+        }
         if now_ns < self.next_ns {
-            return;
+            return Vec::new();
         }
         let before_ns = clock::thread_cpu_ns();
         let changes = self.judge.evaluate(table, now_ns);
         self.cost_ns = clock::thread_cpu_ns().saturating_sub(before_ns);
         let rest_ns = (self.cost_ns * COST_SHARE).max(SECOND_NS - SECOND_NS / 10);
         self.next_ns = now_ns.saturating_add(rest_ns);
-        self.tell(table, &changes, now_ns);
+        changes
     }
 
     /// What stands and what is over.
@@ -68,52 +76,52 @@ impl Court {
         self.cost_ns
     }
 
-    fn tell(&mut self, table: &Table, changes: &[Change], now_ns: u64) {
-        if now_ns >= self.minute_ns.saturating_add(60 * SECOND_NS) {
-            if self.unsaid > 0 {
-                log::warn!("{} more changes of verdicts were not logged", self.unsaid);
-            }
-            (self.minute_ns, self.lines, self.unsaid) = (now_ns, 0, 0);
-        }
-        for change in changes {
-            if self.lines == LINES_A_MINUTE {
-                self.unsaid += 1;
-                continue;
-            }
-            self.lines += 1;
-            self.tell_one(table, change, now_ns);
-        }
-    }
-
-    fn tell_one(&self, table: &Table, change: &Change, now_ns: u64) {
-        let subject = &change.subject;
-        let kind = subject.kind.name();
-        let step = change.step.name();
-        let severity = change.severity.map_or("none", Severity::name);
-        if change.step == Step::Ended {
-            let place = subject.place.to_string();
-            let pid = subject.process.map_or(0, |process| process.pid);
-            log::info!(
-                verdict = kind, step = step, severity = severity, pid = pid;
-                "verdict over: {kind} at {place}, at its worst {severity}"
-            );
-            return;
+    /// The verdicts that changed and still stand, as rows; the worst if there are very many.
+    pub(super) fn rows(
+        &self,
+        table: &Table,
+        changes: &[Change],
+        now_ns: u64,
+    ) -> FxHashMap<Subject, VerdictRow> {
+        if changes.iter().all(|change| change.step == Step::Ended) {
+            return FxHashMap::default();
         }
         let verdicts = self.judge.verdicts();
-        let Some(verdict) = verdicts.iter().find(|verdict| verdict.subject == subject) else {
-            return;
+        let standing: FxHashMap<_, _> = verdicts.iter().map(|one| (one.subject, one)).collect();
+        let changed = changes.iter().take(MOST_ROWS).filter_map(|change| {
+            let verdict = standing.get(&change.subject)?;
+            let row = row(table, verdict, self.own_netns, now_ns);
+            Some((change.subject, row))
+        });
+        changed.collect()
+    }
+
+    /// Logs a change, within the limit. `row`: the verdict, if it stands; `incident`: the file its
+    /// evidence goes to.
+    pub(super) fn tell(
+        &mut self,
+        change: &Change,
+        row: Option<&VerdictRow>,
+        incident: Option<&str>,
+    ) {
+        let about = match row {
+            Some(row) => About::of_row(row),
+            None => self
+                .told
+                .remove(&change.subject)
+                .unwrap_or_else(|| About::of_subject(change)),
         };
-        let told = row(table, verdict, self.own_netns, now_ns);
-        let level = match change.severity {
-            Some(Severity::Critical) => log::Level::Error,
-            Some(Severity::Warning) => log::Level::Warn,
-            _ => log::Level::Info,
-        };
-        log::log!(
-            level,
-            verdict = kind, step = step, severity = severity, pid = told.pid.unwrap_or(0),
-            netns = told.netns.unwrap_or(0);
-            "{}", told.what
-        );
+        if self.limit.admits() {
+            let line = Line {
+                change,
+                about: &about,
+                what: row.map(|row| row.what.as_str()),
+                incident,
+            };
+            line.log();
+        }
+        if row.is_some() {
+            self.told.insert(change.subject, about);
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::{Counters, State};
 
-use super::Agent;
 use super::rates::Edges;
+use super::{Agent, Incidents};
 use crate::clock;
 use crate::core::explain;
 use crate::core::query::{
@@ -91,9 +91,6 @@ impl Agent {
         self.drain();
         self.refresh_counters();
         let now_ns = clock::boottime_ns();
-        let mut limits = self.host.limits.clone();
-        limits.extend(self.sweep_problems.iter().cloned());
-        limits.extend(unfound(self.table.unfound_namespaces()));
         Summary {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -103,18 +100,26 @@ impl Agent {
             states: self.states(now_ns),
             edges: self.edges(),
             namespaces: self.table.namespaces(),
-            health: Health {
-                rung: self.rung().into(),
-                events_produced: self.losses.counters.produced,
-                events_delivered: self.stream.as_ref().map_or(0, Stream::delivered),
-                events_lost: owned(self.lost()),
-                events_per_second: self.rates.events(),
-                drift: owned(self.drift()),
-                last_audit_age_seconds: self
-                    .audit_ended_ns
-                    .map(|ended_ns| seconds(now_ns.saturating_sub(ended_ns))),
-                limits,
-            },
+            health: self.health(now_ns),
+        }
+    }
+
+    /// State of the machinery, by the counters as they were read last.
+    pub(super) fn health(&self, now_ns: u64) -> Health {
+        let mut limits = self.host.limits.clone();
+        limits.extend(self.sweep_problems.iter().cloned());
+        limits.extend(unfound(self.table.unfound_namespaces()));
+        Health {
+            rung: self.rung().into(),
+            events_produced: self.losses.counters.produced,
+            events_delivered: self.stream.as_ref().map_or(0, Stream::delivered),
+            events_lost: owned(self.lost()),
+            events_per_second: self.rates.events(),
+            drift: owned(self.drift()),
+            last_audit_age_seconds: self
+                .audit_ended_ns
+                .map(|ended_ns| seconds(now_ns.saturating_sub(ended_ns))),
+            limits,
         }
     }
 
@@ -209,6 +214,11 @@ impl Agent {
             watch_dropped: self.watchers.dropped(),
             verdicts: self.court.counts(),
             judging_ns: self.court.cost_ns(),
+            incidents: self
+                .incidents
+                .as_ref()
+                .map(Incidents::counts)
+                .unwrap_or_default(),
         }
     }
 }

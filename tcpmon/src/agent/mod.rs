@@ -4,6 +4,8 @@
 
 mod court;
 mod health;
+mod incidents;
+mod lines;
 mod processes;
 mod rates;
 mod schedule;
@@ -25,11 +27,13 @@ use crate::core::snapshot::{Audits, Turn};
 use crate::core::table::Table;
 use crate::core::verdict::{Judge, Policy};
 use crate::mailbox::Letter;
+use crate::outbox::Outbox;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
 use court::Court;
 pub use health::Host;
 use health::Losses;
+use incidents::Incidents;
 use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
@@ -76,6 +80,8 @@ pub struct Parts {
     pub settings: watch::Receiver<Settings>,
     /// What is known about the machine.
     pub host: Host,
+    /// Where incidents go; `None` saves none.
+    pub outbox: Option<Outbox>,
     /// Called about once a second while the loop turns.
     pub heartbeat: Box<dyn Fn() + Send>,
 }
@@ -104,6 +110,7 @@ pub struct Agent {
     sweep_problems: Vec<String>,
     host: Host,
     court: Court,
+    incidents: Option<Incidents>,
     started_ns: u64,
 }
 
@@ -121,6 +128,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
         mut letters,
         mut settings,
         host,
+        outbox,
         heartbeat,
     } = parts;
     let readiness = match &stream {
@@ -129,6 +137,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
     };
     let first = settings.borrow_and_update().clone();
     let mut agent = Agent::new(table, stream, jobs, host, &first);
+    agent.incidents = outbox.map(Incidents::new);
     let mut poll = interval(POLL);
     let mut second = interval(Duration::from_secs(1));
     for timer in [&mut poll, &mut second] {
@@ -218,6 +227,7 @@ impl Agent {
             audit_ended_ns: None,
             sweep_problems: Vec::new(),
             court: Court::new(Judge::new(Policy::clone(&settings.policy)), host.netns),
+            incidents: None,
             host,
             started_ns: clock::boottime_ns(),
         }
@@ -230,6 +240,7 @@ impl Agent {
             table,
             watchers,
             applied_ns,
+            incidents,
             ..
         } = self;
         let Some(stream) = stream else {
@@ -237,9 +248,13 @@ impl Agent {
         };
         let drained = stream.drain(DRAIN_BUDGET, |record| {
             *applied_ns = record.time_ns;
-            if let Some(change) = table.apply(record)
-                && !watchers.is_empty()
-            {
+            let Some(change) = table.apply(record) else {
+                return;
+            };
+            if let Some(incidents) = incidents {
+                incidents.note(table, record, &change);
+            }
+            if !watchers.is_empty() {
                 watchers.show(table, &change);
             }
         });
@@ -280,7 +295,8 @@ impl Agent {
         let (entered, edges) = (totals.entered, self.edge_totals());
         self.rates.sample(now_ns, events, entered, edges);
         if self.audits.count > 0 {
-            self.court.sit(&mut self.table, now_ns);
+            let changes = self.court.sit(&mut self.table, now_ns);
+            self.tell_changes(&changes, now_ns);
         }
         self.send_out(now_ns);
     }

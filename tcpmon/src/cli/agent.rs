@@ -97,6 +97,28 @@ pub(super) struct Args {
         hide = true
     )]
     sock_diag: Option<SockDiag>,
+    #[arg(
+        long = "incident.directory",
+        value_name = "DIRECTORY",
+        env = "TCPMON_INCIDENT_DIRECTORY",
+        help = help("incident.directory")
+    )]
+    incident_directory: Option<PathBuf>,
+    #[arg(
+        long = "incident.max-files",
+        value_name = "NUMBER",
+        env = "TCPMON_INCIDENT_MAX_FILES",
+        help = help("incident.max-files")
+    )]
+    incident_max_files: Option<u32>,
+    #[arg(
+        long = "incident.max-file-size",
+        value_name = "SIZE",
+        env = "TCPMON_INCIDENT_MAX_FILE_SIZE",
+        value_parser = parse_size,
+        help = help("incident.max-file-size")
+    )]
+    incident_max_file_size: Option<u32>,
 }
 
 impl Args {
@@ -111,6 +133,9 @@ impl Args {
             ring_size: self.ring_size,
             attach: self.attach,
             sock_diag: self.sock_diag,
+            incident_directory: self.incident_directory.clone(),
+            incident_max_files: self.incident_max_files,
+            incident_max_file_size: self.incident_max_file_size,
         }
     }
 

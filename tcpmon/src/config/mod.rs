@@ -49,6 +49,12 @@ pub struct Layer {
     pub attach: Option<Attach>,
     /// Whether to list sockets over sock_diag.
     pub sock_diag: Option<SockDiag>,
+    /// Directory for incidents.
+    pub incident_directory: Option<PathBuf>,
+    /// Files there at most.
+    pub incident_max_files: Option<u32>,
+    /// Bytes of one at most.
+    pub incident_max_file_size: Option<u32>,
 }
 
 impl Layer {
@@ -68,6 +74,11 @@ impl Layer {
         put(&mut config.ring_size, self.ring_size);
         put(&mut config.attach, self.attach);
         put(&mut config.sock_diag, self.sock_diag);
+        let directory = self.incident_directory.map(Some);
+        put(&mut config.incident_directory, directory);
+        put(&mut config.incident_max_files, self.incident_max_files);
+        let size = self.incident_max_file_size;
+        put(&mut config.incident_max_file_size, size);
     }
 }
 
@@ -92,6 +103,12 @@ pub struct Config {
     pub attach: Attach,
     /// Whether to list sockets over sock_diag.
     pub sock_diag: SockDiag,
+    /// Directory for incidents; `None` saves none.
+    pub incident_directory: Option<PathBuf>,
+    /// Files there at most, 1 to 10,000.
+    pub incident_max_files: u32,
+    /// Bytes of one at most, 16 KiB to 64 MiB.
+    pub incident_max_file_size: u32,
     /// What is judged, and how.
     pub policy: Policy,
 }
@@ -109,6 +126,9 @@ impl Default for Config {
             ring_size: 8 << 20,
             attach: Attach::default(),
             sock_diag: SockDiag::default(),
+            incident_directory: None,
+            incident_max_files: 32,
+            incident_max_file_size: 1 << 20,
             policy: Policy::default(),
         }
     }

@@ -82,7 +82,12 @@ pub fn help(path: &str) -> String {
     let mut keys = sections.iter().flat_map(|section| &section.keys);
     keys.find(|key| key.path == path)
         .map_or_else(String::new, |key| {
-            format!("{} [default: {}]", key.doc, key.shown().trim_matches('"'))
+            let shown = key.shown();
+            let default = match shown.trim_matches('"') {
+                "" => "none",
+                default => default,
+            };
+            format!("{} [default: {default}]", key.doc)
         })
 }
 

@@ -1,11 +1,13 @@
 //! The one table of the configuration: every key with its place, its documentation and what is
 //! allowed. Reading, checking, showing, comparing and the example file all go through it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Config;
 use super::value::{
-    Address, Choice, Count, HttpPath, Interval, Nanoseconds, Path, RingSize, Share, Switch, Value,
+    Address, Choice, Count, Directory, HttpPath, Interval, Nanoseconds, Path, RingSize, Share,
+    Size, Switch, Value,
 };
 use crate::core::verdict::Thresholds;
 use crate::core::verdict::fields::{self, Field};
@@ -17,6 +19,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// So many of anything at one endpoint are trouble by every measure.
 const MANY: u32 = 1_000_000;
+/// More files in one directory nobody looks through.
+const MOST_FILES: u32 = 10_000;
+/// An incident with less says too little.
+const LEAST_FILE: u32 = 16 << 10;
+const MOST_FILE: u32 = 64 << 20;
 /// Retransmissions the kernel makes by default before it gives up (`TCP_RETR2` in `net/tcp.h`).
 const MOST_UNANSWERED: u8 = 15;
 
@@ -88,6 +95,9 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
         ring_size,
         attach,
         sock_diag,
+        incident_directory,
+        incident_max_files,
+        incident_max_file_size,
         policy,
     } = config;
     let section = |name: &str, doc, keys| Section {
@@ -165,12 +175,52 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
             ],
         ),
     ];
+    let incidents = incidents(
+        incident_directory,
+        incident_max_files,
+        incident_max_file_size,
+    );
+    let doc = "Incidents: verdicts that become critical, with their evidence, each in a file";
+    sections.push(section("incident", doc, incidents));
     let first = sections.len();
     add_thresholds(&mut sections, "verdicts", "", policy.general.fields());
     let enabled = Switch(&mut policy.enabled);
     let enabled = Key::new("verdicts.enabled", "Whether anything is judged", enabled).live();
     sections[first].keys.insert(0, enabled);
     sections
+}
+
+fn incidents<'a>(
+    directory: &'a mut Option<PathBuf>,
+    max_files: &'a mut u32,
+    max_file_size: &'a mut u32,
+) -> Vec<Key<'a>> {
+    let files = Count {
+        value: max_files,
+        most: MOST_FILES,
+    };
+    let size = Size {
+        value: max_file_size,
+        least: LEAST_FILE,
+        most: MOST_FILE,
+    };
+    vec![
+        Key::new(
+            "incident.directory",
+            "Directory for the evidence of verdicts that become critical; without one none is saved",
+            Directory(directory),
+        ),
+        Key::new(
+            "incident.max-files",
+            "Incidents kept at most; the oldest goes first",
+            files,
+        ),
+        Key::new(
+            "incident.max-file-size",
+            "Size of one incident at most; what does not fit is left out",
+            size,
+        ),
+    ]
 }
 
 /// Every key of `thresholds`, in sections below `top`.

@@ -47,6 +47,34 @@ fn what_is_typed_goes_over_the_file() {
 }
 
 #[test]
+fn incidents_are_configured_and_changed_at_the_next_start() {
+    let text = "[incident]\ndirectory = \"/var/a\"\nmax-files = 9\nmax-file-size = \"20KiB\"\n";
+    let config = parsed(text);
+    let directory = config.incident_directory.as_deref();
+    assert_eq!(directory, Some(Path::new("/var/a")));
+    assert_eq!(config.incident_max_files, 9);
+    assert_eq!(config.incident_max_file_size, 20 << 10);
+    let none = parsed("[incident]\ndirectory = \"\"\n");
+    assert_eq!(none, Config::default());
+    let keys = ["directory", "max-files", "max-file-size"].map(|key| format!("incident.{key}"));
+    let found = changes(&none, &config);
+    assert_eq!((found.live, found.at_start), (Vec::new(), keys.to_vec()));
+
+    let mut over = config;
+    let typed = Layer {
+        incident_directory: Some("/var/b".into()),
+        incident_max_files: Some(10),
+        incident_max_file_size: Some(30 << 10),
+        ..Layer::default()
+    };
+    typed.over(&mut over);
+    let directory = over.incident_directory.as_deref();
+    assert_eq!(directory, Some(Path::new("/var/b")));
+    let limits = (over.incident_max_files, over.incident_max_file_size);
+    assert_eq!(limits, (10, 30 << 10));
+}
+
+#[test]
 fn what_is_typed_must_be_allowed_too() {
     let typed = Layer {
         ring_size: Some(5000),

@@ -174,19 +174,68 @@ impl Value for RingSize<'_> {
     }
 
     fn write(&self) -> Option<Toml> {
-        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        let unit = units
-            .iter()
-            .find(|(factor, _)| self.0.is_multiple_of(*factor));
-        let text = match unit {
-            Some((factor, unit)) => format!("{}{unit}", *self.0 / factor),
-            None => self.0.to_string(),
-        };
-        Some(Toml::String(text))
+        Some(Toml::String(size(*self.0)))
     }
 
     fn allowed(&self) -> String {
         "a power of two from 4KiB to 1GiB, written as \"64KiB\" or \"8MiB\"".into()
+    }
+}
+
+/// Bytes of something.
+pub(super) struct Size<'a> {
+    pub(super) value: &'a mut u32,
+    pub(super) least: u32,
+    pub(super) most: u32,
+}
+
+impl Value for Size<'_> {
+    fn read(&mut self, found: &Toml) -> Option<()> {
+        let bytes = parse_size(found.as_str()?).ok()?;
+        (self.least..=self.most)
+            .contains(&bytes)
+            .then(|| *self.value = bytes)
+    }
+
+    fn write(&self) -> Option<Toml> {
+        Some(Toml::String(size(*self.value)))
+    }
+
+    fn allowed(&self) -> String {
+        let [least, most] = [self.least, self.most].map(size);
+        format!("a size from \"{least}\" to \"{most}\"")
+    }
+}
+
+/// So many bytes, in the largest unit that leaves no rest.
+fn size(bytes: u32) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = units
+        .iter()
+        .find(|(factor, _)| bytes.is_multiple_of(*factor));
+    unit.map_or_else(
+        || bytes.to_string(),
+        |(factor, unit)| format!("{}{unit}", bytes / factor),
+    )
+}
+
+/// A directory, or nothing, which is written as no text.
+pub(super) struct Directory<'a>(pub(super) &'a mut Option<PathBuf>);
+
+impl Value for Directory<'_> {
+    fn read(&mut self, found: &Toml) -> Option<()> {
+        let path = found.as_str()?;
+        *self.0 = (!path.is_empty()).then(|| path.into());
+        Some(())
+    }
+
+    fn write(&self) -> Option<Toml> {
+        let path = self.0.as_deref().unwrap_or_else(|| "".as_ref());
+        Some(Toml::String(path.to_string_lossy().into_owned()))
+    }
+
+    fn allowed(&self) -> String {
+        "a path, or \"\" for none".into()
     }
 }
 

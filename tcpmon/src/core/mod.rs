@@ -10,6 +10,8 @@ pub mod facts;
 pub mod filter;
 pub mod fsm;
 pub mod histogram;
+pub mod incident;
+pub mod limit;
 pub mod lives;
 pub mod netns;
 pub mod query;

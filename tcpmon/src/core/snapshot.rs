@@ -55,6 +55,15 @@ pub struct Audits {
     pub namespaces_failed: u64,
 }
 
+/// What became of the verdicts that were to be saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Incidents {
+    /// Files written.
+    pub written: u64,
+    /// Incidents that were not saved.
+    pub errors: u64,
+}
+
 /// How long the owner of the table was busy without looking up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
@@ -119,6 +128,8 @@ pub struct Snapshot {
     pub verdicts: [[u64; Severity::ALL.len()]; Kind::ALL.len()],
     /// Processor time of the last evaluation of all verdicts, in nanoseconds.
     pub judging_ns: u64,
+    /// Verdicts saved to files.
+    pub incidents: Incidents,
     /// Rows watchers did not get because they were too slow.
     pub watch_dropped: u64,
 }

@@ -7,6 +7,7 @@ pub mod diagram;
 pub mod environment;
 pub mod export;
 pub mod format;
+pub mod incidents;
 pub mod print;
 pub mod tui;
 

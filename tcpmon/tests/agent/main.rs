@@ -12,6 +12,7 @@ mod counting;
 mod dice;
 mod differential;
 mod http;
+mod incidents;
 mod life;
 mod model;
 mod names;

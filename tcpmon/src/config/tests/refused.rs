@@ -28,6 +28,18 @@ const SENTENCES: &[(&str, &str)] = &[
         "[log]\nlevel = \"loud\"\n",
         "2:9: log.level is \"loud\": it must be one of \"error\", \"warn\", \"info\", \"debug\"",
     ),
+    (
+        "[incident]\nmax-files = 0\n",
+        "2:13: incident.max-files is 0: it must be a whole number from 1 to 10000",
+    ),
+    (
+        "[incident]\nmax-file-size = \"1KiB\"\n",
+        "2:17: incident.max-file-size is \"1KiB\": it must be a size from \"16KiB\" to \"64MiB\"",
+    ),
+    (
+        "[incident]\ndirectory = 1\n",
+        "2:13: incident.directory is 1: it must be a path, or \"\" for none",
+    ),
     ("web = 1\n", "1:7: web is 1: it must be a table, [web]"),
     (
         "[verdicts]\nenabled = \"no\"\n",

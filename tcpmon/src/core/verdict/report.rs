@@ -133,3 +133,95 @@ fn past(ended: &Ended, now_ns: u64) -> PastVerdict {
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
+
+#[cfg(test)]
+mod tests {
+    use tcpmon_common::record::flag;
+    use tcpmon_common::{Record, State};
+
+    use super::*;
+    use crate::core::verdict::{Kind, Policy, Severity, Step};
+
+    const SECOND: u64 = 1_000_000_000;
+    const INODE: u32 = 4_026_531_840;
+    /// As many as a client's pool may have idle: suspicious, and no leak yet.
+    const SOCKETS: u64 = 50;
+    const LEFT: [State; 4] = [
+        State::Close,
+        State::SynSent,
+        State::Established,
+        State::CloseWait,
+    ];
+
+    /// Takes connections of `pid` to `port` through `states`.
+    fn go(table: &mut Table, (pid, port): (u32, u16), time_ns: u64, states: &[State]) {
+        let mut comm = [0; 16];
+        comm[..4].copy_from_slice(b"lazy");
+        for index in 1..=SOCKETS {
+            for pair in states.windows(2) {
+                table.apply(&Record {
+                    time_ns,
+                    sock: u64::from(port) * 100 + index,
+                    cookie: u64::from(port) * 100 + index,
+                    netns_cookie: 1,
+                    netns_inode: INODE,
+                    family: 2,
+                    local_port: 40_000 + index as u16,
+                    remote_port: port,
+                    local_address: [10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                    remote_address: [10, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                    flags: flag::HAS_SOCKET | flag::TASK,
+                    pid,
+                    comm,
+                    shutdown: 3,
+                    old_state: pair[0].number(),
+                    new_state: pair[1].number(),
+                    ..Record::EMPTY
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_told_the_last_first() {
+        let mut table = Table::new();
+        let mut judge = Judge::new(Policy::default());
+        let (first, second) = ((10, 5432), (11, 6379));
+        for leaker in [first, second] {
+            go(&mut table, leaker, SECOND, &LEFT);
+        }
+        let closed = [State::CloseWait, State::LastAck, State::Close];
+        let mut steps = Vec::new();
+        for now in 1..=200 {
+            match now {
+                80 => go(&mut table, first, now * SECOND, &closed),
+                100 => go(&mut table, second, now * SECOND, &closed),
+                _ => {}
+            }
+            for change in judge.evaluate(&mut table, now * SECOND) {
+                steps.push((change.step, now));
+            }
+        }
+        let began = steps.iter().filter(|(step, _)| *step == Step::Began);
+        let began: Vec<u64> = began.map(|(_, at)| *at).collect();
+        let ended = steps.iter().filter(|(step, _)| *step == Step::Ended);
+        let ended: Vec<u64> = ended.map(|(_, at)| *at).collect();
+        assert_eq!(began.len(), 2, "{steps:?}");
+        assert_eq!(began[0], began[1]);
+        assert_eq!(ended, [110, 130], "30 s after they were closed: {steps:?}");
+
+        let report = judge.report(&table, None, 200 * SECOND);
+        assert!(report.verdicts.is_empty(), "{:?}", report.verdicts);
+        let past = |(pid, port): (u32, u16), ended: u64| PastVerdict {
+            verdict: Kind::CloseWaitLeak,
+            worst: Severity::Suspicious,
+            lasted_seconds: (ended - began[0]) as f64,
+            ended_age_seconds: (200 - ended) as f64,
+            pid: Some(pid),
+            process: Some("lazy".into()),
+            netns: Some(INODE),
+            place: format!("10.0.0.5:{port}"),
+        };
+        assert_eq!(report.past, [past(second, 130), past(first, 110)]);
+    }
+}

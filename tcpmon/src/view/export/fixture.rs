@@ -6,7 +6,9 @@ use tcpmon_common::counter::Foreign;
 use tcpmon_common::{Counters, State};
 
 use crate::core::ending::Ending;
-use crate::core::snapshot::{Audits, ProcessUsage, ProgramUsage, Snapshot, StateNow, Turn};
+use crate::core::snapshot::{
+    Audits, Incidents, ProcessUsage, ProgramUsage, Snapshot, StateNow, Turn,
+};
 use crate::core::table::{Drift, Totals};
 use crate::core::verdict::{Kind, Severity};
 
@@ -57,6 +59,10 @@ pub(crate) fn snapshot() -> Snapshot {
         watch_dropped: 7,
         verdicts: verdicts(),
         judging_ns: 1_500_000,
+        incidents: Incidents {
+            written: 3,
+            errors: 1,
+        },
     }
 }
 

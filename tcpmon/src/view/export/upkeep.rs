@@ -72,6 +72,17 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
             "Processor time the last evaluation of all verdicts took.",
             seconds(snapshot.judging_ns),
         )?,
+        counter(
+            "tcpmon_incidents_written_total",
+            "Files with the evidence of a verdict that became critical.",
+            snapshot.incidents.written as f64,
+        )?,
+        counter(
+            "tcpmon_incident_write_errors_total",
+            "Verdicts that became critical and whose evidence was not saved: no room, no permission, \
+             or too many at once.",
+            snapshot.incidents.errors as f64,
+        )?,
         gauge(
             "tcpmon_table_bytes",
             "Memory the table of sockets takes.",

@@ -9,7 +9,7 @@ use serde_json::ser::Formatter;
 use crate::view::format::is_hazardous;
 
 /// Prints `value` and a newline.
-pub(super) fn document(out: &mut dyn io::Write, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn document(out: &mut dyn io::Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(&mut *out, Harmless))?;
     out.write_all(b"\n")
 }

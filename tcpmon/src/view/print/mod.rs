@@ -5,7 +5,7 @@
 mod choose;
 mod csv;
 mod explain;
-mod json;
+pub(crate) mod json;
 mod jsonl;
 mod table;
 mod verdicts;
