@@ -54,7 +54,10 @@ impl Court {
             return Vec::new();
         }
         let before_ns = clock::thread_cpu_ns();
-        let changes = self.judge.evaluate(table, now_ns);
+        // What was nobody's goes on in silence under a process that becomes known.
+        let Self { judge, told, .. } = self;
+        told.retain(|subject, _| judge.stands(subject));
+        let changes = judge.evaluate(table, now_ns);
         self.cost_ns = clock::thread_cpu_ns().saturating_sub(before_ns);
         let rest_ns = (self.cost_ns * COST_SHARE).max(SECOND_NS - SECOND_NS / 10);
         self.next_ns = now_ns.saturating_add(rest_ns);
@@ -123,5 +126,86 @@ impl Court {
         if row.is_some() {
             self.told.insert(change.subject, about);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tcpmon_common::record::flag;
+    use tcpmon_common::{Holder, Record, State};
+
+    use super::*;
+
+    /// As many as are a leak even where they may be a pool.
+    const SOCKETS: u64 = 50;
+
+    /// Connections that are left in CLOSE_WAIT by nobody known.
+    fn leak() -> Table {
+        let mut table = Table::new();
+        let states = [
+            State::Close,
+            State::SynSent,
+            State::Established,
+            State::CloseWait,
+        ];
+        for number in 1..=SOCKETS {
+            for pair in states.windows(2) {
+                table.apply(&Record {
+                    time_ns: SECOND_NS,
+                    sock: number,
+                    cookie: number,
+                    netns_cookie: 1,
+                    netns_inode: 4_026_531_840,
+                    inode: number,
+                    family: 2,
+                    local_port: 40_000 + number as u16,
+                    remote_port: 5432,
+                    flags: flag::HAS_SOCKET,
+                    old_state: pair[0].number(),
+                    new_state: pair[1].number(),
+                    ..Record::EMPTY
+                });
+            }
+        }
+        table
+    }
+
+    fn find_holders(table: &mut Table, now_ns: u64) {
+        let holder = |number| Holder {
+            sock: number,
+            cookie: number,
+            inode: number,
+            pid: 10,
+            fd: 3,
+            comm: [b'a'; 16],
+        };
+        let holders: Vec<Holder> = (1..=SOCKETS).map(holder).collect();
+        table.set_holders(now_ns, &holders);
+    }
+
+    #[test]
+    fn what_was_told_of_nobody_is_forgotten_once_somebody_is_known() {
+        let mut table = leak();
+        let mut court = Court::new(Judge::new(Policy::default()), None);
+        let mut pids = Vec::new();
+        for second in 1..=90 {
+            let now_ns = second * SECOND_NS;
+            if second == 70 {
+                assert_eq!(court.told.len(), 1, "it is told of");
+                find_holders(&mut table, now_ns);
+            }
+            let changes = court.sit(&mut table, now_ns);
+            let rows = court.rows(&table, &changes, now_ns);
+            for change in &changes {
+                pids.push(change.subject.process.map(|process| process.pid));
+                court.tell(change, rows.get(&change.subject), None);
+            }
+        }
+        assert_eq!(pids, [None], "it began, and went on in silence");
+        let verdicts = court.judge.verdicts();
+        let standing = verdicts.iter().map(|one| one.subject.process);
+        let standing: Vec<_> = standing.map(|process| process.map(|one| one.pid)).collect();
+        assert_eq!(standing, [Some(10)]);
+        assert!(court.told.is_empty(), "{:?}", court.told);
     }
 }

@@ -30,6 +30,10 @@ impl Docket {
         self.cases.iter()
     }
 
+    pub(super) fn case(&self, subject: &Subject) -> Option<&Case> {
+        self.cases.get(subject)
+    }
+
     pub(super) fn past(&self) -> impl Iterator<Item = &Ended> {
         self.past.iter().rev()
     }

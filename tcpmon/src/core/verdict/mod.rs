@@ -94,6 +94,13 @@ impl Judge {
         self.docket.verdicts()
     }
 
+    /// Whether there is a verdict on this very subject.
+    #[must_use]
+    pub fn stands(&self, subject: &Subject) -> bool {
+        let case = self.docket.case(subject);
+        case.is_some_and(|case| case.level().is_some())
+    }
+
     /// How many verdicts stand, by kind and severity; in the order of both.
     #[must_use]
     pub fn counts(&self) -> [[u64; Severity::ALL.len()]; Kind::ALL.len()] {
