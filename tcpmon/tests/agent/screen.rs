@@ -69,12 +69,28 @@ fn a_leak_is_three_keys_away_from_its_oldest_socket_and_the_advice() {
             };
             let who = format!("leaky[{}]", leaky.pid());
             let sentence = format!("{who} has not closed 12 connections");
-            keep(
-                "1-overview.txt",
-                &terminal.shows(&[&sentence, "nearest limits"]),
-            );
-            terminal.press(&["Enter"]);
-            let page = terminal.shows(&["Overview › close_wait_leak", "evidence", "fix"]);
+            // Other tests of this machine may be in worse trouble, and stand above or come in between.
+            let page = within(30, "the page of the leak", || {
+                let screen = terminal.screen();
+                let selected = screen.lines().find(|line| line.starts_with('▸'));
+                match selected {
+                    Some(line) if line.contains(&sentence) => {
+                        keep("1-overview.txt", &screen);
+                        terminal.press(&["Enter"]);
+                    }
+                    Some(_) => terminal.press(&["Down"]),
+                    None => {}
+                }
+                let page = terminal.screen();
+                let is_open = page.contains("Overview › close_wait_leak");
+                check(is_open, || format!("\n{page}"))?;
+                let is_ours = page.contains(&sentence) && page.contains("evidence");
+                if !is_ours {
+                    terminal.press(&["Escape"]);
+                }
+                check(is_ours, || format!("\n{page}"))?;
+                Ok(page)
+            });
             keep("2-verdict.txt", &page);
             terminal.press(&["Enter"]);
             let oldest = format!("127.0.0.1:{port}");
@@ -109,7 +125,7 @@ fn an_agent_that_comes_back_is_found_again() {
         };
         terminal.shows(&["what is wrong"]);
         terminal.press(&["7"]);
-        terminal.shows(&["waiting for the first transition"]);
+        terminal.shows(&["events, newest first"]);
         agent.signal(Signal::SIGTERM);
         assert_eq!(agent.code(), Some(0));
         terminal.shows(&["STALE", "! "]);

@@ -1,4 +1,5 @@
-//! Random keys, clicks, sizes and data: nothing panics, nothing grows.
+//! Random keys, clicks, sizes and data: nothing panics, nothing grows. `TCPMON_SOAK_CASES` makes it
+//! longer.
 
 use proptest::prelude::*;
 
@@ -96,8 +97,13 @@ fn take(app: &mut App, open: &mut Option<u64>, step: Step) {
     }
 }
 
+fn cases() -> u32 {
+    let cases = std::env::var("TCPMON_SOAK_CASES").ok();
+    cases.and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn nothing_breaks_it(steps in proptest::collection::vec(step(), 1..120)) {
