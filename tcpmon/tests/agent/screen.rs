@@ -123,7 +123,8 @@ fn an_agent_that_comes_back_is_found_again() {
         let Some(terminal) = Terminal::start((100, 30), &top) else {
             return;
         };
-        terminal.shows(&["what is wrong"]);
+        // The agent's answer, and not only the frame around it: what never came cannot be stale.
+        terminal.shows(&["what is wrong", "LISTEN", "tp_btf"]);
         terminal.press(&["7"]);
         terminal.shows(&["events, newest first"]);
         agent.signal(Signal::SIGTERM);
