@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Only the few tests that `cargo xtask test` runs, on two kernels
     #[arg(long)]
     smoke: bool,
-    /// Only this way of booting: suite, no-btf, no-tracefs, lockdown, capabilities
+    /// Only this way of booting: suite, no-btf, no-tracefs, lockdown, no-sock-diag, capabilities
     #[arg(long, value_name = "VARIANT")]
     variant: Vec<String>,
     /// More words for the kernel's command line

@@ -29,6 +29,8 @@ pub(super) struct Said {
     pub(super) release: String,
     pub(super) doctor: Option<Doctor>,
     pub(super) event: bool,
+    /// `tcpmon ls` has a row for a listener that was there before.
+    pub(super) listed: bool,
     pub(super) tests: Option<Tests>,
     /// Limits had to be lifted for the user without privileges.
     pub(super) memlock: bool,
@@ -56,6 +58,7 @@ impl Said {
                 "uname" => said.release = value.to_owned(),
                 "doctor" => said.doctor = doctor(value),
                 "event" => said.event = value.starts_with('{'),
+                "listed" => said.listed = value.starts_with('{'),
                 "memlock" => said.memlock = true,
                 "rc" => said.status = value.parse().ok(),
                 "up" => said.up = value.to_owned(),

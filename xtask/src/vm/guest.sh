@@ -19,14 +19,21 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 
 script=none
 tracefs=yes
+sock_diag=yes
 for word in $(cat /proc/cmdline); do
   case $word in
   tcpmon.script=*) script=${word#*=} ;;
   tcpmon.tracefs=*) tracefs=${word#*=} ;;
+  tcpmon.sock_diag=*) sock_diag=${word#*=} ;;
   esac
 done
 if [ "$tracefs" = yes ]; then mount -t tracefs tracefs /sys/kernel/tracing; fi
-for module in $(cat /modules/order); do insmod "/modules/$module"; done
+for module in $(cat /modules/order); do
+  case $sock_diag/$module in
+  no/*_diag.ko) ;;
+  *) insmod "/modules/$module" ;;
+  esac
+done
 ip link set lo up
 
 exec >/dev/ttyS1 2>&1

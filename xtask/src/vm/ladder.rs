@@ -13,16 +13,19 @@ pub(super) enum Variant {
     NoTracefs,
     /// `lockdown=confidentiality`: BTF must do.
     Lockdown,
+    /// The modules of sock_diag not loaded: sockets that were there before are listed from `/proc`.
+    NoSockDiag,
     /// Not root: CAP_BPF and CAP_PERFMON only, and perf events forbidden.
     Capabilities,
 }
 
 impl Variant {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Suite,
         Self::NoBtf,
         Self::NoTracefs,
         Self::Lockdown,
+        Self::NoSockDiag,
         Self::Capabilities,
     ];
 
@@ -32,6 +35,7 @@ impl Variant {
             Self::NoBtf => "no-btf",
             Self::NoTracefs => "no-tracefs",
             Self::Lockdown => "lockdown",
+            Self::NoSockDiag => "no-sock-diag",
             Self::Capabilities => "capabilities",
         }
     }
@@ -42,6 +46,7 @@ impl Variant {
             Self::Suite | Self::NoBtf | Self::Capabilities => "",
             Self::NoTracefs => "tcpmon.tracefs=no",
             Self::Lockdown => "lockdown=confidentiality",
+            Self::NoSockDiag => "tcpmon.sock_diag=no",
         }
     }
 
@@ -87,7 +92,11 @@ impl Variant {
                 Some(_) => None,
             };
         }
-        (!said.event).then(|| "tcpmon watch saw no event".into())
+        if !said.event {
+            return Some("tcpmon watch saw no event".into());
+        }
+        let is_blind = self == Self::NoSockDiag && !said.listed;
+        is_blind.then(|| "tcpmon ls does not list a listener that was there before".into())
     }
 
     /// What `tcpmon doctor` must miss, so that a guest in which nothing was taken away proves nothing:
@@ -98,6 +107,7 @@ impl Variant {
             Self::NoBtf => Some(("BTF", "no /sys/kernel/btf")),
             Self::NoTracefs => Some(("classic tracepoint", "tracefs is not mounted")),
             Self::Lockdown => Some(("lockdown", "confidentiality")),
+            Self::NoSockDiag => Some(("sock_diag", "/proc/net/tcp is read instead")),
             Self::Capabilities => Some(("capabilities to sweep", "CAP_SYS_ADMIN")),
         }
     }
@@ -113,6 +123,9 @@ impl Variant {
             }
             Self::NoBtf => "mount -t tmpfs none /sys/kernel/btf\n",
             Self::NoTracefs | Self::Lockdown => "",
+            Self::NoSockDiag => {
+                return format!("{LIBRARY}doctor && event && listed\n");
+            }
             Self::Capabilities => {
                 return format!("{LIBRARY}{CAPABILITIES}");
             }
@@ -173,6 +186,7 @@ mod tests {
                     .collect(),
             }),
             event: true,
+            listed: true,
             ..Said::default()
         }
     }
@@ -204,6 +218,17 @@ mod tests {
             ..said(Ok("tp_btf"))
         };
         assert!(Variant::NoTracefs.verdict(&silent).is_some());
+    }
+
+    #[test]
+    fn without_sock_diag_the_listener_must_be_listed() {
+        let blind = Said {
+            listed: false,
+            ..said(Ok("tp_btf"))
+        };
+        assert!(Variant::NoSockDiag.verdict(&blind).is_some());
+        assert_eq!(Variant::NoSockDiag.verdict(&said(Ok("tp_btf"))), None);
+        assert_eq!(Variant::Lockdown.verdict(&blind), None);
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Row {
     fn table_line(&self) -> String {
         let Some(suite) = self.boot(Variant::Suite) else {
             let reason = self.skipped.as_deref().unwrap_or("not run");
-            return format!("| {} | skipped, because {reason} ||||||||", self.series);
+            return format!("| {} | skipped, because {reason} |||||||||", self.series);
         };
         let doctor = suite.said.doctor.as_ref();
         let rung = doctor.and_then(|doctor| doctor.rung.as_deref().ok());
@@ -168,6 +168,7 @@ impl Row {
             self.rung(Variant::NoBtf),
             self.rung(Variant::NoTracefs),
             self.rung(Variant::Lockdown),
+            self.rung(Variant::NoSockDiag),
             self.rung(Variant::Capabilities),
         ];
         format!("| {} |", cells.join(" | "))
@@ -234,16 +235,16 @@ const HEAD: &str = "\
 
 Written by `cargo xtask vm --write`: Debian's cloud kernels under emulation, each booted once for the
 kernel tests and once for each thing taken away from it. There `tcpmon doctor` must reach the rung
-named, its canary must prove it, and `tcpmon watch` must see a connection. Function only: emulation
-says nothing about speed; tests during which the kernel skipped the program, which it counts, are run
+named, its canary must prove it, and `tcpmon watch` must see a connection; without sock_diag `tcpmon ls`
+must list a listener that was there before. Function only: emulation says nothing about speed; tests during which the kernel skipped the program, which it counts, are run
 once more. The one test ignored is the body of the helper processes.
 
 ";
 
 const TABLE: &str = "\
 | kernel | rung | kernel tests | makes cookies | `iter/task_file` | BTF hidden | no tracefs | \
-`lockdown=confidentiality` | CAP_BPF and CAP_PERFMON only |
-|---|---|---|---|---|---|---|---|---|
+`lockdown=confidentiality` | no sock_diag | CAP_BPF and CAP_PERFMON only |
+|---|---|---|---|---|---|---|---|---|---|
 ";
 
 const CAPABILITIES: &str = "
@@ -290,7 +291,7 @@ mod tests {
         report.skip("7.2", "it is offline");
         let text = report.document("2026-01-02");
         let line = "| 6.1.0-56-cloud-amd64 | tp_btf | 60 passed, 0 failed, 1 skipped, 1 ignored | \
-                    yes | yes | tracepoint | not run | not run | tp_btf, with RLIMIT_MEMLOCK raised |";
+                    yes | yes | tracepoint | not run | not run | not run | tp_btf, with RLIMIT_MEMLOCK raised |";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("Measured on 2026-01-02."));
         assert!(text.contains("| 7.2 | skipped, because it is offline |"));
