@@ -321,7 +321,10 @@ impl Agent {
             Kind::Minisocks => Job::Minisocks(minisocks),
             Kind::Holders => Job::Holders,
             Kind::Cgroups => Job::Cgroups,
-            Kind::Queues => Job::Queues(self.table.occupied_namespaces().collect()),
+            Kind::Queues => Job::Queues {
+                known: self.table.occupied_namespaces().collect(),
+                doubted: self.table.take_doubted_namespaces(),
+            },
             Kind::Processes => Job::Processes(self.table.processes_to_read(now_ns, PROCESSES)),
         };
         self.sweeping = Some(kind);

@@ -254,6 +254,7 @@ impl Table {
             && let Some(group) = socket.place.group()
         {
             let process = self.process_of(socket).copied();
+            self.namespaces.get_mut(socket.netns).limits_doubted = true;
             let endpoint = self.groups.key(group).endpoint;
             self.endpoints.count_no_port(endpoint, process, time_ns);
         }

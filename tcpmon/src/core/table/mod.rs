@@ -182,6 +182,17 @@ impl Table {
         identities.filter(|identity| identity.inode != 0)
     }
 
+    /// The namespaces whose settings may be others than were read: a `connect()` found no port there.
+    /// Each is told once, until it happens again.
+    pub fn take_doubted_namespaces(&mut self) -> Vec<NetnsIdentity> {
+        let doubted = self.namespaces.occupied_mut();
+        doubted
+            .filter_map(|(_, namespace)| {
+                std::mem::take(&mut namespace.limits_doubted).then_some(namespace.identity)
+            })
+            .collect()
+    }
+
     /// Processes that hold sockets.
     #[must_use]
     pub fn processes(&self) -> usize {

@@ -43,6 +43,8 @@ pub(super) struct Namespace {
     pub(super) events: Option<KernelEvents>,
     /// Its settings when they were last read.
     pub(super) limits: Option<Arc<NamespaceLimits>>,
+    /// Something happened since that only other settings explain, or the end of what they allow.
+    pub(super) limits_doubted: bool,
     /// How often in a row it was not found where everything was looked at, and since when.
     pub(super) missed: Missed,
     /// Minisocks by the kernel's count at the last record that told.

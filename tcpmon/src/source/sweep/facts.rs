@@ -73,6 +73,15 @@ impl Limits {
         Some(limits)
     }
 
+    /// Reads the settings of these namespaces again when the sweeper is there next.
+    pub(super) fn doubt(&mut self, namespaces: &[NetnsIdentity]) {
+        for identity in namespaces {
+            if let Some(known) = self.known.get_mut(identity) {
+                known.read_ns = 0;
+            }
+        }
+    }
+
     /// A round through all namespaces is over: those it did not find are forgotten.
     fn end_round(&mut self) {
         self.known.retain(|_, known| known.round == self.round);
@@ -204,8 +213,10 @@ mod tests {
         assert_eq!(round(&mut limits, 3 * SECOND), (budget + 3, 0));
         assert_eq!(round(&mut limits, 40 * SECOND), (budget + 3, LIMITS_BUDGET));
         assert_eq!(round(&mut limits, 41 * SECOND), (budget + 3, 3));
+        limits.doubt(&[namespace(5), namespace(all + 1)]);
+        assert_eq!(round(&mut limits, 42 * SECOND), (budget + 3, 1));
         // A round that finds one only forgets the others.
-        assert!(limits.here(&root, namespace(1), 42 * SECOND).is_some());
+        assert!(limits.here(&root, namespace(1), 43 * SECOND).is_some());
         limits.end_round();
         assert_eq!(limits.known.len(), 1);
     }

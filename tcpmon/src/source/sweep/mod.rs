@@ -41,8 +41,13 @@ pub enum Job {
     Holders,
     /// Find out the names of control groups.
     Cgroups,
-    /// Look at the listeners and the counters of every namespace known, and of these.
-    Queues(Vec<NetnsIdentity>),
+    /// Look at the listeners and the counters of every namespace.
+    Queues {
+        /// The namespaces the table has sockets in: those that are missing are searched for.
+        known: Vec<NetnsIdentity>,
+        /// Namespaces whose settings are read again, however lately they were.
+        doubted: Vec<NetnsIdentity>,
+    },
     /// Find out who these processes are and how many files they have open.
     Processes(Vec<u32>),
     /// The same of one process, and its command line: somebody asks.
@@ -193,7 +198,10 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             Job::Minisocks(namespaces) => self.minisocks(&namespaces),
             Job::Holders => self.find_holders(),
             Job::Cgroups => self.name_cgroups(),
-            Job::Queues(namespaces) => self.look_at_queues(&namespaces),
+            Job::Queues { known, doubted } => {
+                self.limits.doubt(&doubted);
+                self.look_at_queues(&known)
+            }
             Job::Processes(pids) => self.describe_processes(&pids),
             Job::Process(pid) => self.describe_process(pid),
         }

@@ -58,6 +58,22 @@ fn no_free_port_is_told_from_a_disconnect_and_an_abort() {
 }
 
 #[test]
+fn settings_are_doubted_once_where_a_connect_found_no_port() {
+    let mut table = Table::new();
+    let holder = Speaker::new(1, 1, 40000, 5432);
+    holder.says(&mut table, 1, State::Close, State::SynSent);
+    holder.says(&mut table, 2, State::SynSent, State::Established);
+    assert_eq!(table.take_doubted_namespaces(), []);
+    let client = Speaker::new(2, 2, 0, 5432);
+    client.says(&mut table, 3, State::Close, State::SynSent);
+    client
+        .ending(0, 0)
+        .says(&mut table, 4, State::SynSent, State::Close);
+    assert_eq!(table.take_doubted_namespaces(), [NETNS]);
+    assert_eq!(table.take_doubted_namespaces(), []);
+}
+
+#[test]
 fn a_servers_peers_make_one_group_not_one_each() {
     let mut table = Table::new();
     for sock in 1..=50 {
