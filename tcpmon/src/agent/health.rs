@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tcpmon_common::{Counters, State};
 
 use super::rates::Edges;
+use super::schedule::Kind;
 use super::{Agent, Incidents};
 use crate::clock;
 use crate::core::explain;
@@ -208,6 +209,10 @@ impl Agent {
             processes: self.table.processes() as u64,
             table_bytes: self.table.bytes() as u64,
             audits: self.audits,
+            sweep_cpu_ns: Kind::ALL
+                .iter()
+                .map(|kind| (kind.name(), self.sweep_cpu_ns[*kind as usize]))
+                .collect(),
             longest_turn: self.turns.longest(),
             program: self.stream.as_ref().map(|_| self.losses.program),
             process: own::read(&ProcRoot::default()).ok(),

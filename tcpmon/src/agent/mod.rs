@@ -6,6 +6,7 @@ mod court;
 mod health;
 mod incidents;
 mod lines;
+mod poll;
 mod processes;
 mod rates;
 mod schedule;
@@ -34,15 +35,13 @@ use court::Court;
 pub use health::Host;
 use health::Losses;
 use incidents::Incidents;
+use poll::Poll;
 use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
 use turns::Turns;
 use watchers::Watchers;
 
-/// How long an event may wait in the ring of an idle machine. A wake-up per event would cost ten
-/// times the event; this costs 40 wake-ups a second.
-const POLL: Duration = Duration::from_millis(25);
 /// Records applied before the other branches of the loop get their turn: about a millisecond.
 const DRAIN_BUDGET: usize = 8192;
 /// Sockets looked at before the other branches get theirs, when all have to be: at most a
@@ -102,10 +101,13 @@ pub struct Agent {
     asked: Asked,
     /// Time of the last record applied.
     applied_ns: u64,
+    poll: Poll,
     turns: Turns,
     rates: Rates,
     losses: Losses,
     audits: Audits,
+    /// Processor time of sweeps so far, in the order of [`Kind::ALL`].
+    sweep_cpu_ns: [u64; Kind::ALL.len()],
     audit_ended_ns: Option<u64>,
     sweep_problems: Vec<String>,
     host: Host,
@@ -138,7 +140,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
     let first = settings.borrow_and_update().clone();
     let mut agent = Agent::new(table, stream, jobs, host, &first);
     agent.incidents = outbox.map(Incidents::new);
-    let mut poll = interval(POLL);
+    let mut poll = interval(agent.poll.period());
     let mut second = interval(Duration::from_secs(1));
     for timer in [&mut poll, &mut second] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -148,7 +150,10 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
     loop {
         tokio::select! {
             () = &mut stop => break,
-            _ = poll.tick() => more = agent.turn(Agent::drain),
+            _ = poll.tick() => {
+                more = agent.turn(Agent::drain);
+                poll.reset_after(agent.next_look());
+            }
             woken = wake(readiness.as_ref()) => {
                 woken?;
                 more = agent.turn(Agent::drain);
@@ -220,10 +225,12 @@ impl Agent {
             watchers: Watchers::default(),
             asked: Asked::default(),
             applied_ns: 0,
+            poll: Poll::default(),
             turns: Turns::default(),
             rates: Rates::default(),
             losses: Losses::default(),
             audits: Audits::default(),
+            sweep_cpu_ns: [0; Kind::ALL.len()],
             audit_ended_ns: None,
             sweep_problems: Vec::new(),
             court: Court::new(Judge::new(Policy::clone(&settings.policy)), host.netns),
@@ -259,6 +266,13 @@ impl Agent {
             }
         });
         !drained.empty
+    }
+
+    /// Time until the ring is to be looked at again.
+    fn next_look(&mut self) -> Duration {
+        self.poll
+            .looked(self.stream.as_ref().map_or(0, Stream::delivered));
+        self.poll.period()
     }
 
     /// Applies everything up to a moment of `CLOCK_BOOTTIME`: a dump read then is compared with
@@ -472,8 +486,8 @@ impl Agent {
     fn free(&mut self, cost_ns: u64) {
         let now_ns = clock::boottime_ns();
         let cost_ns = cost_ns + std::mem::take(&mut self.sweep_cost_ns);
-        self.audits.cpu_ns += cost_ns;
         if let Some(kind) = self.sweeping.take() {
+            self.sweep_cpu_ns[kind as usize] += cost_ns;
             self.schedule.ended(kind, now_ns, cost_ns);
         }
         self.send_out(now_ns);

@@ -49,8 +49,6 @@ pub struct Audits {
     pub last_clean_unix_ns: u64,
     /// Duration of the last one in nanoseconds.
     pub last_duration_ns: u64,
-    /// Processor time of all sweeps in nanoseconds.
-    pub cpu_ns: u64,
     /// Namespaces the last one could not look into.
     pub namespaces_failed: u64,
 }
@@ -118,6 +116,8 @@ pub struct Snapshot {
     pub table_bytes: u64,
     /// Audits.
     pub audits: Audits,
+    /// Processor time of sweeps in nanoseconds, by their kind, sweeper and owner together.
+    pub sweep_cpu_ns: BTreeMap<&'static str, u64>,
     /// The longest turn of the agent's loop in the last one to two minutes.
     pub longest_turn: Turn,
     /// The kernel program.

@@ -97,6 +97,14 @@ fn at_rest(report: &mut Report, agent: &Agent, seeded: &Metrics) -> Result<()> {
             audit * 1e3
         ),
     );
+    for kind in ["audit", "holders", "queues", "processes"] {
+        let series = format!("{SWEEPS}{{kind=\"{kind}\"}}");
+        report.add(
+            &format!("of them, {kind}"),
+            &format!("{:.0} ms of CPU", after.grew(&before, &series) * 1e3),
+            "",
+        );
+    }
     let cpu = after.grew(&before, CPU);
     report.add(
         "CPU at rest",
@@ -106,7 +114,7 @@ fn at_rest(report: &mut Report, agent: &Agent, seeded: &Metrics) -> Result<()> {
     report.add(
         "of that without sweeps",
         &format!("{:.2} %", (cpu - sweeps) / seconds * 100.0),
-        "40 looks at the ring a second, and one scrape in ten",
+        "ten looks at the ring a second, the judge, and one scrape in ten seconds",
     );
     report.add(
         "longest turn of the loop",

@@ -77,9 +77,21 @@ pub(super) fn counters<const N: usize, V: Into<String>>(
     labels: [&str; N],
     samples: impl IntoIterator<Item = ([V; N], u64)>,
 ) -> Result<Family> {
+    let samples = samples.into_iter();
+    let samples = samples.map(|(values, value)| (values, value as f64));
+    float_counters(name, help, labels, samples)
+}
+
+/// The same of what is not a whole number, such as seconds.
+pub(super) fn float_counters<const N: usize, V: Into<String>>(
+    name: &str,
+    help: &str,
+    labels: [&str; N],
+    samples: impl IntoIterator<Item = ([V; N], f64)>,
+) -> Result<Family> {
     let series = samples.into_iter().map(|(values, value)| {
         let mut counter = Counter::default();
-        counter.set_value(value as f64);
+        counter.set_value(value);
         let mut metric = labelled(labels, values);
         metric.set_counter(counter);
         metric

@@ -35,9 +35,9 @@ pub(crate) fn snapshot() -> Snapshot {
             last_unix_ns: 1_700_000_100_500_000_000,
             last_clean_unix_ns: 1_700_000_040_500_000_000,
             last_duration_ns: 12_500_000,
-            cpu_ns: 48_000_000,
             namespaces_failed: 1,
         },
+        sweep_cpu_ns: BTreeMap::from([("audit", 48_000_000), ("holders", 0)]),
         longest_turn: Turn {
             wall_ns: 3_500_000,
             cpu_ns: 1_250_000,

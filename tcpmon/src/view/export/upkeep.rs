@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::family::{Family, counter, gauge, gauges, seconds};
+use super::family::{Family, counter, float_counters, gauge, gauges, seconds};
 use crate::core::snapshot::Snapshot;
 use crate::core::verdict::{Kind, Severity};
 
@@ -30,10 +30,16 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
              first.",
             seconds(audits.last_clean_unix_ns),
         )?,
-        counter(
+        float_counters(
             "tcpmon_sweep_cpu_seconds_total",
-            "Processor time of audits and of the search for the processes that hold sockets.",
-            seconds(audits.cpu_ns),
+            "Processor time of what the agent looks up beside the stream, by what it looks for: all \
+             sockets (audit), minisocks, the processes that hold sockets (holders), names of control \
+             groups, queues and counters, facts of processes.",
+            ["kind"],
+            snapshot
+                .sweep_cpu_ns
+                .iter()
+                .map(|(kind, cpu_ns)| ([*kind], seconds(*cpu_ns))),
         )?,
         gauge(
             "tcpmon_agent_longest_turn_seconds",
