@@ -79,19 +79,26 @@ impl Agent {
         self.losses.by_reason(undecodable)
     }
 
+    /// Reads the counters. Whoever finds a loss, the next audit comes at once.
+    pub(super) fn read_counters(&mut self) -> anyhow::Result<()> {
+        if let Some(stream) = &self.stream
+            && self.losses.read(stream)?
+        {
+            self.schedule.hurry(clock::boottime_ns());
+        }
+        Ok(())
+    }
+
     /// Reads the counters anew, so that an answer is not a second old.
     fn refresh_counters(&mut self) {
-        if let Some(stream) = &self.stream
-            && let Err(error) = self.losses.read(stream)
-        {
+        if let Err(error) = self.read_counters() {
             log::debug!("{error:#}");
         }
     }
 
     pub(super) fn summary(&mut self) -> Summary {
-        self.drain();
+        let now_ns = self.catch_up();
         self.refresh_counters();
-        let now_ns = clock::boottime_ns();
         Summary {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -125,8 +132,8 @@ impl Agent {
     }
 
     pub(super) fn endings(&mut self) -> Endings {
-        self.drain();
-        let (endings, forgotten) = self.table.endings(clock::boottime_ns());
+        let now_ns = self.catch_up();
+        let (endings, forgotten) = self.table.endings(now_ns);
         Endings {
             schema: SCHEMA,
             forgotten,
@@ -134,8 +141,9 @@ impl Agent {
         }
     }
 
-    pub(super) fn verdicts(&self) -> Verdicts {
-        self.court.report(&self.table, clock::boottime_ns())
+    pub(super) fn verdicts(&mut self) -> Verdicts {
+        let now_ns = self.catch_up();
+        self.court.report(&self.table, now_ns)
     }
 
     pub(super) fn namespaces(&self) -> Namespaces {

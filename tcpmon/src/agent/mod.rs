@@ -6,6 +6,7 @@ mod court;
 mod health;
 mod incidents;
 mod lines;
+mod moment;
 mod poll;
 mod processes;
 mod rates;
@@ -35,6 +36,7 @@ use court::Court;
 pub use health::Host;
 use health::Losses;
 use incidents::Incidents;
+use moment::Moment;
 use poll::Poll;
 use processes::Asked;
 use rates::Rates;
@@ -101,6 +103,7 @@ pub struct Agent {
     asked: Asked,
     /// Time of the last record applied.
     applied_ns: u64,
+    moment: Moment,
     poll: Poll,
     turns: Turns,
     rates: Rates,
@@ -225,6 +228,7 @@ impl Agent {
             watchers: Watchers::default(),
             asked: Asked::default(),
             applied_ns: 0,
+            moment: Moment::default(),
             poll: Poll::default(),
             turns: Turns::default(),
             rates: Rates::default(),
@@ -275,6 +279,13 @@ impl Agent {
         self.poll.period()
     }
 
+    /// Applies what is in the ring, within the budget, and returns the moment the table speaks of.
+    fn catch_up(&mut self) -> u64 {
+        let now_ns = clock::boottime_ns();
+        let is_behind = self.drain();
+        self.moment.at(now_ns, is_behind.then_some(self.applied_ns))
+    }
+
     /// Applies everything up to a moment of `CLOCK_BOOTTIME`: a dump read then is compared with
     /// nothing older. Ends at the first record that is younger, or when there is none left.
     fn drain_to(&mut self, moment_ns: u64) {
@@ -290,27 +301,24 @@ impl Agent {
     }
 
     fn once_a_second(&mut self) {
+        let known_ns = self.catch_up();
+        self.table.expire(known_ns, EXPIRE_BUDGET);
         let now_ns = clock::boottime_ns();
-        self.table.expire(now_ns, EXPIRE_BUDGET);
         let mut events = self.table.totals().applied;
         if let Some(stream) = &mut self.stream {
             stream.flush_diagnostics();
-            match self.losses.read(stream) {
-                Ok(lost_more) => {
-                    if lost_more {
-                        self.schedule.hurry();
-                    }
-                    events = self.losses.counters.produced;
-                }
-                Err(error) => log::error!("{error:#}"),
-            }
+        }
+        match self.read_counters() {
+            Ok(()) if self.stream.is_some() => events = self.losses.counters.produced,
+            Ok(()) => {}
+            Err(error) => log::error!("{error:#}"),
         }
         let totals = self.table.totals();
         let (entered, edges) = (totals.entered, self.edge_totals());
         self.rates.sample(now_ns, events, entered, edges);
-        if self.audits.count > 0 {
-            let changes = self.court.sit(&mut self.table, now_ns);
-            self.tell_changes(&changes, now_ns);
+        if self.audits.count > 0 && !self.schedule.is_unrepaired(now_ns) {
+            let changes = self.court.sit(&mut self.table, known_ns);
+            self.tell_changes(&changes, known_ns);
         }
         self.send_out(now_ns);
     }
@@ -498,14 +506,16 @@ impl Agent {
         match letter {
             Letter::Summary(answer) => drop(answer.send(self.summary())),
             Letter::Sockets(question, answer) => {
-                drop(answer.send(self.table.sockets(&question, clock::boottime_ns())));
+                let now_ns = self.catch_up();
+                drop(answer.send(self.table.sockets(&question, now_ns)));
             }
             Letter::Endings(answer) => drop(answer.send(self.endings())),
             Letter::Namespaces(answer) => drop(answer.send(self.namespaces())),
             Letter::Verdicts(answer) => drop(answer.send(self.verdicts())),
             Letter::Processes(limit, answer) => drop(answer.send(self.processes(limit))),
             Letter::Listeners(limit, answer) => {
-                drop(answer.send(self.table.listener_rows(limit, clock::boottime_ns())));
+                let now_ns = self.catch_up();
+                drop(answer.send(self.table.listener_rows(limit, now_ns)));
             }
             Letter::Destinations(limit, answer) => {
                 drop(answer.send(self.table.destination_rows(limit)));

@@ -31,8 +31,8 @@ impl Asked {
 
 impl Agent {
     pub(super) fn processes(&mut self, limit: Option<usize>) -> Processes {
-        self.drain();
-        self.table.process_rows(limit, clock::boottime_ns())
+        let now_ns = self.catch_up();
+        self.table.process_rows(limit, now_ns)
     }
 
     /// Only processes that own sockets are anybody's business here.

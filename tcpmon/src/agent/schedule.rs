@@ -14,6 +14,10 @@ const LONGEST_ROUTINE_NS: u64 = 900 * SECOND_NS;
 const CHEAP_AUDIT_NS: u64 = 100_000_000;
 const DEAR_AUDITS_SHARE: u64 = 300;
 
+/// So long an audit that makes up for losses is waited for: an audit of half a million sockets takes
+/// a few seconds, and another may be under way.
+const REPAIR_PATIENCE_NS: u64 = 30 * SECOND_NS;
+
 /// How often a kind of sweep comes.
 #[derive(Clone, Copy, Debug)]
 struct Rhythm {
@@ -99,6 +103,8 @@ pub(super) struct Schedule {
     audit_ns: u64,
     busy: bool,
     urgent: bool,
+    /// When it was noticed that events were lost, while no audit has made up for it.
+    unrepaired_ns: Option<u64>,
     audits: Pace,
     minisocks: Pace,
     holders: Pace,
@@ -156,6 +162,7 @@ impl Schedule {
             audit_ns,
             busy: false,
             urgent: false,
+            unrepaired_ns: None,
             audits: Pace::default(),
             minisocks: Pace::default(),
             holders: Pace::default(),
@@ -171,8 +178,16 @@ impl Schedule {
     }
 
     /// Events were lost: the next audit comes at once.
-    pub(super) fn hurry(&mut self) {
+    pub(super) fn hurry(&mut self, now_ns: u64) {
         self.urgent = true;
+        self.unrepaired_ns.get_or_insert(now_ns);
+    }
+
+    /// Whether events were lost of late and no audit has made up for it yet: what has ended may seem
+    /// to last. Where losses do not cease, that is not waited for.
+    pub(super) fn is_unrepaired(&self, now_ns: u64) -> bool {
+        self.unrepaired_ns
+            .is_some_and(|lost_ns| now_ns.saturating_sub(lost_ns) < REPAIR_PATIENCE_NS)
     }
 
     /// The next sweep, if the sweeper is free and one is due. It is busy from then on.
@@ -182,6 +197,10 @@ impl Schedule {
         }
         let kind = self.due(wishes, now_ns)?;
         self.busy = true;
+        if kind == Kind::Audit {
+            // What is lost from here on may be lost after it was dumped.
+            self.urgent = false;
+        }
         Some(kind)
     }
 
@@ -220,7 +239,9 @@ impl Schedule {
         self.busy = false;
         match kind {
             Kind::Audit => {
-                self.urgent = false;
+                if !self.urgent {
+                    self.unrepaired_ns = None;
+                }
                 self.audits.ended(now_ns, cost_ns);
                 // It looked at the minisocks too.
                 self.minisocks.last_end_ns = Some(now_ns);
@@ -351,12 +372,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_during_an_audit_brings_another() {
+        let mut schedule = Schedule::new(60 * SECOND_NS);
+        assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
+        schedule.hurry(SECOND_NS / 2);
+        schedule.ended(Kind::Audit, SECOND_NS, SECOND_NS / 100);
+        schedule.queues.ended(2 * SECOND_NS, 0);
+        assert!(schedule.is_unrepaired(2 * SECOND_NS));
+        assert_eq!(
+            schedule.next(Wishes::default(), 2 * SECOND_NS),
+            Some(Kind::Audit)
+        );
+        assert!(schedule.is_unrepaired(2 * SECOND_NS), "not before it ends");
+        schedule.ended(Kind::Audit, 3 * SECOND_NS, 0);
+        assert!(!schedule.is_unrepaired(3 * SECOND_NS));
+    }
+
+    #[test]
+    fn losses_that_do_not_cease_are_waited_for_only_so_long() {
+        let mut schedule = Schedule::new(SECOND_NS);
+        schedule.hurry(0);
+        schedule.hurry(REPAIR_PATIENCE_NS - 1);
+        assert!(schedule.is_unrepaired(REPAIR_PATIENCE_NS - 1));
+        assert!(!schedule.is_unrepaired(REPAIR_PATIENCE_NS));
+    }
+
+    #[test]
     fn losses_bring_the_audit_forward() {
         let mut schedule = Schedule::new(60 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
         schedule.ended(Kind::Audit, 0, SECOND_NS / 100);
         schedule.queues.ended(2 * SECOND_NS, 0);
-        schedule.hurry();
+        schedule.hurry(0);
         assert_eq!(schedule.next(Wishes::default(), SECOND_NS - 1), None);
         assert_eq!(
             schedule.next(Wishes::default(), SECOND_NS),

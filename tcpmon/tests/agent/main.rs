@@ -25,6 +25,7 @@ mod screen;
 mod seeds;
 mod serving;
 mod ss;
+mod stalled;
 mod storm;
 mod tmux;
 mod vanishing;
