@@ -39,6 +39,11 @@ impl Failure {
         Self::new(exit::NOT_PERMITTED, message)
     }
 
+    /// Anything else.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self::new(exit::ERROR, message)
+    }
+
     fn new(code: u8, message: impl Into<String>) -> Self {
         Self {
             code,

@@ -17,6 +17,7 @@ use crate::source::sockdiag::row::Row;
 
 pub use crate::client::fuzz::answer;
 pub use crate::config::fuzz::config;
+pub use crate::promql::fuzz::{http_config, promql};
 pub use crate::source::bpf::fuzz::{btf, program_stats, tracepoint};
 pub use crate::source::features::fuzz::lockdown;
 pub use crate::source::pcap::fuzz::pcap;
@@ -32,6 +33,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("config", config),
     ("fd_link", fd_link),
     ("filter", filter),
+    ("http_config", http_config),
     ("limits", limits),
     ("lockdown", lockdown),
     ("netlink", netlink),
@@ -40,6 +42,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("pcap", pcap),
     ("process", process),
     ("program_stats", program_stats),
+    ("promql", promql),
     ("record", record),
     ("row", row),
     ("sockstat", sockstat),

@@ -21,5 +21,6 @@ pub mod logging;
 pub mod mailbox;
 pub mod outbox;
 pub mod privilege;
+pub mod promql;
 pub mod source;
 pub mod view;

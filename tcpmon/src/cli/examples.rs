@@ -14,7 +14,14 @@ pub(super) const TOP: &str = "\
 Examples:
   tcpmon top                                          everything; ? shows the keys
   tcpmon top 'proc = nginx'                           one program's sockets
-  tcpmon top --batch -n 1                             one picture as text, for a file or a mail";
+  tcpmon top --batch -n 1                             one picture as text, for a file or a mail
+  tcpmon top --prometheus http://prometheus:9090      a fleet: its hosts by trouble, from their metrics
+  tcpmon top --prometheus https://prometheus --prometheus.config in.yml --prometheus.match 'cluster=`x`'
+  tcpmon top --prometheus http://prometheus:9090 --output json | jq '.hosts[0]'
+
+The file of --prometheus.config is what Prometheus calls http_config: basic_auth (username,
+password or password_file), authorization (credentials or credentials_file), tls_config (ca_file,
+cert_file, key_file, server_name).";
 
 pub(super) const LS: &str = "\
 The filter joins state, sport, dport, src, dst, proc, pid, unit, container, netns and age by and, or,

@@ -7,6 +7,7 @@ mod diagnose;
 mod doctor;
 mod examples;
 mod explain;
+mod fleet;
 mod ls;
 mod manual;
 mod output;
@@ -22,7 +23,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 ok · 1 error · 2 usage · 3 no agent answers and none can be started ·
+Exit codes: 0 ok · 1 error · 2 usage · 3 no agent answers and none can be started, or no Prometheus ·
             4 not permitted, or the kernel lacks something
             diagnose --check: 0 ok · 1 warning · 2 critical · 3 unknown
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::connect::{self, Agent, ConnectArgs};
+use super::fleet::{self, FleetArgs, Picture};
 use super::output;
 use crate::core::filter::Filter;
 use crate::core::query::{EventRow, SocketsQuestion};
@@ -28,9 +29,9 @@ pub(super) struct Args {
     /// Stop after so many pictures (with --batch) [default: 1 without a terminal, else no end]
     #[arg(short = 'n', long, value_name = "N")]
     count: Option<u64>,
-    /// Time between two pictures
-    #[arg(short = 'd', long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
-    interval: Duration,
+    /// Time between two pictures [default: 1s, of a fleet 10s]
+    #[arg(short = 'd', long, value_name = "DURATION", value_parser = interval)]
+    interval: Option<Duration>,
     /// When to use colour; NO_COLOR is respected
     #[arg(long, value_enum, default_value_t)]
     color: ColorChoice,
@@ -39,9 +40,14 @@ pub(super) struct Args {
     no_mouse: bool,
     #[command(flatten)]
     connect: ConnectArgs,
+    #[command(flatten)]
+    fleet: FleetArgs,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+/// Of this machine, which answers at once.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse::<f64>()
         .ok()
@@ -54,9 +60,19 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    let filter: ActiveFilter = output::filter(&args.filter)?;
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let is_terminal = io::stdout().is_terminal() && !is_dumb;
+    if let Some(url) = args.fleet.url() {
+        let picture = Picture {
+            is_live: is_terminal && !args.batch,
+            count: args.count.or((!is_terminal && !args.batch).then_some(1)),
+            interval: args.interval,
+            color: output::color(args.color),
+            mouse: !args.no_mouse,
+        };
+        return fleet::run(url, &args.fleet, &picture);
+    }
+    let filter: ActiveFilter = output::filter(&args.filter)?;
     let found = args.connect.find()?;
     connect::runtime()?.block_on(async {
         let agent = Arc::new(found.start().await?);
@@ -65,7 +81,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             batch(&agent, &args, count).await
         } else {
             let options = TopOptions {
-                interval: args.interval,
+                interval: args.interval.unwrap_or(INTERVAL),
                 filter,
                 color: output::color(args.color),
                 charset: output::charset(),
@@ -152,7 +168,7 @@ async fn batch(agent: &Agent, args: &Args, count: Option<u64>) -> anyhow::Result
         if left == 0 {
             return Ok(());
         }
-        tokio::time::sleep(args.interval).await;
+        tokio::time::sleep(args.interval.unwrap_or(INTERVAL)).await;
         writeln!(io::stdout())?;
     }
 }

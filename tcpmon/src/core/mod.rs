@@ -8,6 +8,7 @@ pub mod ending;
 pub mod explain;
 pub mod facts;
 pub mod filter;
+pub mod fleet;
 pub mod fsm;
 pub mod histogram;
 pub mod incident;

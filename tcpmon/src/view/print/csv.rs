@@ -176,6 +176,13 @@ pub(super) fn event(out: &mut dyn io::Write, event: &EventRow) -> io::Result<()>
     )
 }
 
+/// Prints the header and a line per row.
+pub(super) fn rows<R>(out: &mut dyn io::Write, fields: &[Field<R>], rows: &[R]) -> io::Result<()> {
+    line(out, names(fields))?;
+    rows.iter()
+        .try_for_each(|row| line(out, values(fields, row)))
+}
+
 fn names<R>(fields: &[Field<R>]) -> impl Iterator<Item = String> {
     fields.iter().map(|(name, _)| (*name).to_owned())
 }
@@ -198,16 +205,16 @@ fn quoted(cell: String) -> String {
     }
 }
 
-fn optional<V: ToString>(value: Option<V>) -> String {
+pub(super) fn optional<V: ToString>(value: Option<V>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-fn text(value: Option<&str>) -> String {
+pub(super) fn text(value: Option<&str>) -> String {
     value.map_or_else(String::new, sanitise)
 }
 
 /// As in JSON: the shortest text that gives the number back, nothing for what is no number.
-fn decimal(value: Option<f64>) -> String {
+pub(super) fn decimal(value: Option<f64>) -> String {
     match value {
         Some(number) if number.is_finite() => format!("{number:?}"),
         _ => String::new(),

@@ -5,6 +5,7 @@
 mod choose;
 mod csv;
 mod explain;
+mod fleet;
 pub(crate) mod json;
 mod jsonl;
 mod table;
@@ -22,6 +23,7 @@ use crate::view::format::Charset;
 use choose::Picked;
 pub use choose::{Columns, SortKey};
 pub use explain::{ExplainFormat, Look, explain_overview, explain_topic};
+pub use fleet::fleet;
 pub use verdicts::CheckStatus;
 pub use wire::{WireFormat, WireLook, capture, left_out};
 

@@ -4,13 +4,13 @@ use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
 
 use super::action::{Action, Command};
 use super::app::Mode;
-use super::keys::command;
+use super::keys::{Binding, command};
 
-/// What an event of the terminal asks for.
-pub(super) fn action(event: &Event, mode: Mode) -> Option<Action> {
+/// What an event of the terminal asks for, where `browse` are the keys that command.
+pub(super) fn action(browse: &[Binding], event: &Event, mode: Mode) -> Option<Action> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => {
-            command(key, mode).map(Action::Command)
+            command(browse, key, mode).map(Action::Command)
         }
         Event::Resize(width, height) => Some(Action::Resize(*width, *height)),
         Event::Mouse(mouse) => match mouse.kind {
@@ -28,12 +28,13 @@ mod tests {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     use super::*;
+    use crate::view::tui::keys::BROWSE;
 
     #[test]
     fn releasing_a_key_does_nothing() {
         let mut key = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
-        assert!(action(&Event::Key(key), Mode::Browse).is_some());
+        assert!(action(BROWSE, &Event::Key(key), Mode::Browse).is_some());
         key.kind = KeyEventKind::Release;
-        assert!(action(&Event::Key(key), Mode::Browse).is_none());
+        assert!(action(BROWSE, &Event::Key(key), Mode::Browse).is_none());
     }
 }

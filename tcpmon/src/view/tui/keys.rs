@@ -17,8 +17,8 @@ pub(super) struct Binding {
     pub(super) hint: Option<&'static str>,
 }
 
-const NONE: KeyModifiers = KeyModifiers::NONE;
-const CTRL: KeyModifiers = KeyModifiers::CONTROL;
+pub(super) const NONE: KeyModifiers = KeyModifiers::NONE;
+pub(super) const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
 /// One line for each command: keys, command, help, hint.
 macro_rules! bindings {
@@ -26,6 +26,7 @@ macro_rules! bindings {
         &[$(Binding { keys: &$keys, command: $command, help: $help, hint: $hint }),*]
     };
 }
+pub(super) use bindings;
 
 /// Keys while browsing; the order is that of the help.
 pub(super) const BROWSE: &[Binding] = {
@@ -127,10 +128,10 @@ fn name((code, modifiers): &(KeyCode, KeyModifiers)) -> String {
     }
 }
 
-/// What a key asks for.
-pub(super) fn command(key: &KeyEvent, mode: Mode) -> Option<Command> {
+/// What a key asks for, where `browse` are the keys that command.
+pub(super) fn command(browse: &[Binding], key: &KeyEvent, mode: Mode) -> Option<Command> {
     let table = match mode {
-        Mode::Browse => BROWSE,
+        Mode::Browse => browse,
         Mode::Edit => EDIT,
     };
     let bound = table.iter().find(|binding| binding.has(key));
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     fn press(code: KeyCode, modifiers: KeyModifiers, mode: Mode) -> Option<Command> {
-        command(&KeyEvent::new(code, modifiers), mode)
+        command(BROWSE, &KeyEvent::new(code, modifiers), mode)
     }
 
     #[test]

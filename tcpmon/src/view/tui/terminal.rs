@@ -11,11 +11,8 @@ use crossterm::style::force_color_output;
 use crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use ratatui::DefaultTerminal;
 use ratatui::layout::Size;
-
-use super::app::App;
-use super::render;
+use ratatui::{DefaultTerminal, Frame};
 
 /// The screen while `top` runs.
 pub(super) struct Screen {
@@ -91,8 +88,8 @@ impl Screen {
             .context("cannot read the size of the terminal")
     }
 
-    pub(super) fn draw(&mut self, app: &App) -> anyhow::Result<()> {
-        let drawn = self.terminal.draw(|frame| render::render(frame, app));
+    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<()> {
+        let drawn = self.terminal.draw(draw);
         drawn.map(drop).context("cannot draw")
     }
 }

@@ -142,7 +142,7 @@ fn golden(name: &str, app: &App) {
 }
 
 #[track_caller]
-fn same_as_golden(name: &str, frame: &str) {
+pub(super) fn same_as_golden(name: &str, frame: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("src/view/tui/golden")
         .join(format!("{name}.txt"));

@@ -70,7 +70,8 @@ const fn room(columns: usize) -> usize {
     columns.saturating_sub(PROMPT.len())
 }
 
-fn hints(table: &[Binding], columns: usize) -> String {
+/// Keys and what they do, as many as fit.
+pub(in super::super) fn hints(table: &[Binding], columns: usize) -> String {
     let hints = table.iter().filter_map(|binding| {
         let hint = binding.hint?;
         Some(format!("{} {hint}", binding.key()))

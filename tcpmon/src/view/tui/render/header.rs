@@ -1,11 +1,14 @@
 //! The machine, and how far the screen can be trusted.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::app::App;
 use super::super::history::Moment;
+use super::super::theme::Theme;
 use super::join;
 use crate::core::query::Summary;
 use crate::view::format::{age, count, rate, sanitise_bounded, width};
@@ -20,7 +23,7 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
     let separator = charset.pick(" │ ", " | ");
     let Some(data) = &app.data else {
         let title = Line::styled("tcpmon", app.theme.strong());
-        return vec![title, figures(app, &[], columns)];
+        return vec![title, figures(app.theme, mark(app), &[], columns)];
     };
     let summary = &data.snapshot.summary;
     let safe = |text: &str| sanitise_bounded(text, LONGEST_NAME, charset);
@@ -32,7 +35,8 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
         format!("up {}", age(summary.uptime_seconds, false, charset)),
     ];
     let about = Line::styled(join(&about, separator, columns), app.theme.strong());
-    vec![about, figures(app, &pieces(app, summary), columns)]
+    let pieces = pieces(app, summary);
+    vec![about, figures(app.theme, mark(app), &pieces, columns)]
 }
 
 /// Pieces of the second line; what counts most comes first.
@@ -55,10 +59,15 @@ fn pieces(app: &App, summary: &Summary) -> [Span<'static>; 5] {
 }
 
 /// As many pieces as fit, and at the right what is to be known about their age.
-fn figures(app: &App, pieces: &[Span<'static>], columns: usize) -> Line<'static> {
-    let (text, style) = mark(app).unwrap_or_default();
+pub(in super::super) fn figures(
+    theme: Theme,
+    mark: Option<(String, Style)>,
+    pieces: &[Span<'static>],
+    columns: usize,
+) -> Line<'static> {
+    let (text, style) = mark.unwrap_or_default();
     let room = columns.saturating_sub(width(&text));
-    let separator = app.theme.charset().pick(" │ ", " | ");
+    let separator = theme.charset().pick(" │ ", " | ");
     let mut spans = Vec::new();
     let mut used = 0;
     for piece in pieces {
@@ -82,14 +91,31 @@ fn mark(app: &App) -> Option<(String, Style)> {
         return Some((format!(" PAST {ago} ago, End: now "), app.theme.frozen()));
     }
     let passed = app.data_age().unwrap_or(app.now);
+    freshness(
+        app.theme,
+        passed,
+        app.is_frozen,
+        app.is_stale(),
+        app.data.is_some(),
+    )
+}
+
+/// What is to be known about data that came `passed` ago.
+pub(in super::super) fn freshness(
+    theme: Theme,
+    passed: Duration,
+    is_frozen: bool,
+    is_stale: bool,
+    has_data: bool,
+) -> Option<(String, Style)> {
     let ago = match passed.as_secs() {
         seconds @ 0..60 => format!("{seconds}s"),
-        _ => age(passed.as_secs_f64(), false, app.theme.charset()),
+        _ => age(passed.as_secs_f64(), false, theme.charset()),
     };
-    match app.is_frozen {
-        true => Some((format!(" FROZEN {ago} "), app.theme.frozen())),
-        false if !app.is_stale() => None,
-        false if app.data.is_none() => Some((format!(" NO DATA {ago} "), app.theme.alarm())),
-        false => Some((format!(" STALE {ago} "), app.theme.alarm())),
+    match is_frozen {
+        true => Some((format!(" FROZEN {ago} "), theme.frozen())),
+        false if !is_stale => None,
+        false if !has_data => Some((format!(" NO DATA {ago} "), theme.alarm())),
+        false => Some((format!(" STALE {ago} "), theme.alarm())),
     }
 }

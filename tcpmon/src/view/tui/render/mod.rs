@@ -1,33 +1,34 @@
 //! The frame: every part is lines made from the [`App`] and a [`Rect`].
 
 mod footer;
+mod grid;
 mod header;
 mod help;
 mod table;
 mod tabs;
 
 use ratatui::Frame;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::{Position, Rect, Size};
 use ratatui::text::Line;
 
 use super::app::App;
 use super::panes::SMALLEST;
 use super::place::{Place, View};
+use super::theme::Theme;
 use super::views;
 use crate::view::format::{pad_right, width};
 
-pub(super) use help::last_line as last_help_line;
+pub(super) use footer::hints;
+pub(super) use grid::Grid;
+pub(super) use header::{figures, freshness};
+pub(super) use help::{Help, TOP};
 pub(super) use table::column_at;
 pub(super) use tabs::tab_at;
 
 /// Draws everything.
 pub(super) fn render(frame: &mut Frame<'_>, app: &App) {
     let Some(panes) = app.panes() else {
-        let size = app.size;
-        let need = format!("need {}x{}, ", SMALLEST.width, SMALLEST.height);
-        let have = format!("have {}x{}", size.width, size.height);
-        let lines = ["terminal too small:".to_owned(), need + &have];
-        return paint(frame, frame.area(), lines.map(Line::raw).into());
+        return too_small(frame, app.size);
     };
     body(frame, app, panes.body);
     paint(frame, panes.header, header::lines(app, panes.header));
@@ -36,10 +37,18 @@ pub(super) fn render(frame: &mut Frame<'_>, app: &App) {
     if let Some(column) = footer::cursor(app, panes.footer) {
         frame.set_cursor_position(Position::new(column, panes.footer.y));
     }
-    if app.help.is_some() {
-        let area = help::area(app.size);
-        paint(frame, area, help::lines(app, area));
+    if let Some(first) = app.help {
+        let lines = TOP.lines(app.theme, app.size, first);
+        paint(frame, TOP.area(app.size), lines);
     }
+}
+
+/// What is said where nothing else is legible.
+pub(super) fn too_small(frame: &mut Frame<'_>, size: Size) {
+    let need = format!("need {}x{}, ", SMALLEST.width, SMALLEST.height);
+    let have = format!("have {}x{}", size.width, size.height);
+    let lines = ["terminal too small:".to_owned(), need + &have];
+    paint(frame, frame.area(), lines.map(Line::raw).into());
 }
 
 fn body(frame: &mut Frame<'_>, app: &App, area: Rect) {
@@ -58,7 +67,7 @@ fn body(frame: &mut Frame<'_>, app: &App, area: Rect) {
 }
 
 /// Puts lines into an area; what does not fit is left out, what is not covered stays.
-fn paint(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
+pub(super) fn paint(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
     // Between a resize of the terminal and the news of it the areas can reach beyond the frame.
     let area = area.intersection(frame.area());
     for (row, line) in area.rows().zip(&lines) {
@@ -67,18 +76,18 @@ fn paint(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {
 }
 
 /// A line across, with words in it.
-pub(super) fn rule(app: &App, pieces: &[String], columns: usize) -> Line<'static> {
-    let dash = app.theme.charset().pick("─", "-");
+pub(super) fn rule(theme: Theme, pieces: &[String], columns: usize) -> Line<'static> {
+    let dash = theme.charset().pick("─", "-");
     let text = join(pieces, &format!(" {dash} "), columns.saturating_sub(6));
     let rest = columns.saturating_sub(width(&text) + 4);
     Line::styled(
         format!("{dash}{dash} {text} {}", dash.repeat(rest)),
-        app.theme.strong(),
+        theme.strong(),
     )
 }
 
 /// Pieces of a line, separated, as many as fit.
-fn join(pieces: &[String], separator: &str, columns: usize) -> String {
+pub(super) fn join(pieces: &[String], separator: &str, columns: usize) -> String {
     let mut line = String::new();
     for piece in pieces {
         let gap = if line.is_empty() { "" } else { separator };

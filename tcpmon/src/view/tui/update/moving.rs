@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::action::Command;
 use super::super::app::App;
 use super::super::place::{Order, Place, View};
-use super::super::render::last_help_line;
+use super::super::render::TOP;
 use super::super::views::{self, diagram, sockets};
 
 /// Moves the selection, or scrolls the page or the help.
@@ -35,7 +35,7 @@ pub(super) fn step(app: &mut App, command: Command) {
 fn by(app: &mut App, steps: isize) {
     if let Some(line) = &mut app.help {
         let next = line.saturating_add_signed(steps);
-        *line = next.min(last_help_line(app.size));
+        *line = next.min(TOP.last_line(app.size));
         return;
     }
     if app.level().place.is_page() {

@@ -102,7 +102,7 @@ pub(in super::super) fn lines(app: &App, body: Rect) -> Vec<Line<'static>> {
 
 fn verdicts(app: &App, area: Rect) -> Vec<Line<'static>> {
     let columns = usize::from(area.width);
-    let mut lines = vec![rule(app, &["what is wrong".to_owned()], columns)];
+    let mut lines = vec![rule(app.theme, &["what is wrong".to_owned()], columns)];
     let room = usize::from(area.height.saturating_sub(1));
     let each = lines_each(app, room);
     if let (Some(_), Some(moment)) = (app.past, app.moment()) {
@@ -268,7 +268,7 @@ fn cells(mark: &str, name: &str, number: &str, more: Option<[&str; 2]>) -> Strin
 }
 
 /// Counts as heights, from nothing to the largest of them.
-fn sparkline(counts: &[u64], charset: Charset) -> String {
+pub(in super::super) fn sparkline(counts: &[u64], charset: Charset) -> String {
     const UNICODE: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
     const ASCII: [&str; 9] = [" ", ".", ".", ":", ":", "-", "=", "+", "#"];
     let largest = counts.iter().copied().max().unwrap_or(0).max(1);
@@ -297,7 +297,7 @@ fn limits(app: &App, area: Rect) -> Vec<Line<'static>> {
     if area.height < 2 {
         return Vec::new();
     }
-    let mut lines = vec![rule(app, &["nearest limits".to_owned()], columns)];
+    let mut lines = vec![rule(app.theme, &["nearest limits".to_owned()], columns)];
     if app.past.is_some() {
         lines.push(Line::styled("  not kept of the past", app.theme.quiet()));
         return lines;
