@@ -37,6 +37,13 @@ pub fn rfc3339(unix_ns: u64) -> String {
     humantime::format_rfc3339_nanos(time).to_string()
 }
 
+/// Seconds since 1970 as RFC 3339 in UTC.
+#[must_use]
+pub fn rfc3339_seconds(unix_s: u64) -> String {
+    let time: SystemTime = UNIX_EPOCH + Duration::from_secs(unix_s);
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
 fn read(clock: ClockId) -> u64 {
     // These clocks exist on every Linux that has eBPF; zero would show as an absurd age.
     clock_gettime(clock).map_or(0, |time| {

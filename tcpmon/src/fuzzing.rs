@@ -18,6 +18,7 @@ use crate::source::sockdiag::row::Row;
 pub use crate::client::fuzz::answer;
 pub use crate::config::fuzz::config;
 pub use crate::promql::fuzz::{http_config, promql};
+pub use crate::replay::fuzz::{recording, replay};
 pub use crate::source::bpf::fuzz::{btf, program_stats, tracepoint};
 pub use crate::source::features::fuzz::lockdown;
 pub use crate::source::pcap::fuzz::pcap;
@@ -44,6 +45,8 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("program_stats", program_stats),
     ("promql", promql),
     ("record", record),
+    ("recording", recording),
+    ("replay", replay),
     ("row", row),
     ("sockstat", sockstat),
     ("stream", stream),

@@ -22,5 +22,6 @@ pub mod mailbox;
 pub mod outbox;
 pub mod privilege;
 pub mod promql;
+pub mod replay;
 pub mod source;
 pub mod view;

@@ -10,12 +10,15 @@ use crate::core::query::{
     Destinations, Endings, EventRow, Listeners, Namespaces, ProcessAnswer, Processes, Sockets,
     SocketsQuestion, Summary, Verdicts,
 };
+use crate::core::recording::Header;
 use crate::core::snapshot::Snapshot;
 
 /// Letters waiting at most: askers wait for a place, the owner never does.
 const CAPACITY: usize = 64;
 /// Rows a watcher may be behind before it loses some.
 pub const WATCH_CAPACITY: usize = 4096;
+/// Batches a recorder may be behind before it misses some: 16 MiB.
+const RECORD_CAPACITY: usize = 256;
 
 /// One question.
 pub enum Letter {
@@ -42,8 +45,29 @@ pub enum Letter {
     /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
     /// receiver is too slow.
     Watch(Filter, mpsc::Sender<EventRow>),
+    /// Everything the table is told from now on of matching sockets, and before that what it knows of
+    /// them. Batches are dropped, and the gap is told, when the receiver is too slow.
+    Record(Filter, mpsc::Sender<Batch>, oneshot::Sender<Header>),
     /// Whether the first audit is done.
     Ready(oneshot::Sender<bool>),
+}
+
+/// Items of a recording, one after another: see [`crate::core::recording::Items`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The items.
+    pub payload: Vec<u8>,
+    /// The time they go up to, `CLOCK_BOOTTIME` ns.
+    pub to_ns: u64,
+}
+
+/// A recording that goes on.
+#[derive(Debug)]
+pub struct Recording {
+    /// What is recorded.
+    pub header: Header,
+    /// What was told so far, and is told from now on. Dropping it ends the recording.
+    pub batches: mpsc::Receiver<Batch>,
 }
 
 /// The owner is gone: the agent is stopping.
@@ -179,6 +203,18 @@ impl Mailbox {
         let letter = Letter::Watch(filter, sender);
         self.0.send(letter).await.map_err(|_| Stopped)?;
         Ok(receiver)
+    }
+
+    /// Everything the table knows and is told of matching sockets.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn record(&self, filter: Filter) -> Result<Recording, Stopped> {
+        let (sender, batches) = mpsc::channel(RECORD_CAPACITY);
+        let ask = |answer| Letter::Record(filter, sender, answer);
+        let header = self.ask(ask).await?;
+        Ok(Recording { header, batches })
     }
 
     async fn ask<T>(

@@ -386,3 +386,48 @@ fn an_unknown_column_is_answered_with_those_there_are() {
         (Some(2), "tcpmon: --interval: at least 100ms")
     );
 }
+
+#[test]
+fn what_cannot_be_recorded_is_said_before_an_agent_is_asked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("a.rec");
+    std::fs::write(&path, "mine").expect("written");
+    let name = path.to_str().expect("UTF-8").to_owned();
+    let (code, _, stderr) = outcome(&run(&["record", &name]));
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(
+        stderr.ends_with("is there already: choose another name, or replace it with --force"),
+        "{stderr}"
+    );
+    assert_eq!(std::fs::read(&name).expect("read"), b"mine");
+    let (code, _, stderr) = outcome(&run(&["record", "/"]));
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("/ is there already") || stderr.contains("/ is a directory"),
+        "{stderr}"
+    );
+    for (args, words) in [
+        (
+            &["record", "new.rec", "state close-wait"][..],
+            "leave state and age out",
+        ),
+        (
+            &["record", "new.rec", "age > 5m"],
+            "leave state and age out",
+        ),
+        (&["record", "new.rec", "dprt = 5"], "position"),
+        (
+            &["record", "new.rec", "--max-size", "1KiB"],
+            "at least 64 KiB",
+        ),
+        (&["record", "new.rec", "-d", "soon"], "--duration"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+    let (code, _, stderr) = outcome(&run(&["record", "new.rec", "--socket", "/nonexistent/s"]));
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(!std::path::Path::new("new.rec").exists());
+}

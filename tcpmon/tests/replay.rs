@@ -1,5 +1,6 @@
-//! `tcpmon replay --pcap` on captures that tcpdump made, to the letter. `UPDATE_GOLDEN=1 cargo test
-//! --test replay` rewrites what is expected; `captures/README.md` says how each capture came about.
+//! `tcpmon replay` on a recording, and with `--pcap` on captures that tcpdump made, to the letter.
+//! `UPDATE_GOLDEN=1 cargo test --test replay` rewrites what is expected of captures;
+//! `captures/README.md` says how each capture came about.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,16 +27,22 @@ fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
 }
 
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpmon"));
+    command.current_dir(captures()).arg("replay").args(args);
+    command.env_clear().env("LANG", "C.UTF-8");
+    command.stdin(Stdio::null());
+    command
+}
+
 fn replay(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tcpmon"))
-        .current_dir(captures())
-        .arg("replay")
-        .args(args)
-        .env_clear()
-        .env("LANG", "C.UTF-8")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts")
+    command(args).output().expect("the command starts")
+}
+
+/// Exit code, stdout and what stands on stderr.
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    (output.status.code(), stdout, stderr.trim_end().to_owned())
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -180,4 +187,149 @@ fn a_closed_pipe_is_no_failure() {
         let output = child.wait_with_output().expect("ended");
         assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
     }
+}
+
+/// A file in a directory of its own.
+fn file(content: &[u8]) -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("a.rec");
+    std::fs::write(&path, content).expect("written");
+    let name = path.to_str().expect("UTF-8").to_owned();
+    (dir, name)
+}
+
+/// A recording of connections that are never closed; `cargo test replay` with `UPDATE_GOLDEN` set makes
+/// it.
+const LEAK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/leak.rec");
+
+#[test]
+fn what_is_no_recording_is_said_in_one_sentence() {
+    let (code, _, stderr) = told(&replay(&["/nonexistent.rec"]));
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("cannot open /nonexistent.rec: No such file"),
+        "{stderr}"
+    );
+    let whole = std::fs::read(LEAK).expect("a recording");
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/http.pcap");
+    let capture = std::fs::read(capture).expect("a capture");
+    for (content, words) in [
+        (&b""[..], "is empty"),
+        (
+            b"some text that is no recording",
+            "is no recording of tcpmon",
+        ),
+        (&capture, "is a packet capture: say so with --pcap"),
+        (&whole[..7], "is cut off before its beginning"),
+        (&whole[..40], "is cut off before its beginning"),
+    ] {
+        let (_dir, name) = file(content);
+        let (code, stdout, stderr) = told(&replay(&[&name]));
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{words}: {stderr}");
+        assert!(stderr.contains(words), "{words}: {stderr}");
+    }
+}
+
+#[test]
+fn a_recording_is_told_by_its_moments_and_what_is_missing_is_said() {
+    let events = replay(&[LEAK, "--output", "jsonl"]);
+    let (code, stdout, stderr) = told(&events);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        stdout.lines().count(),
+        150,
+        "three transitions of fifty connections"
+    );
+    let (code, stdout, _) = told(&replay(&[LEAK, "--diagnose"]));
+    assert_eq!(code, Some(0));
+    assert!(stdout.starts_with("recording of web1 (Linux "), "{stdout}");
+    assert!(
+        stdout.contains("leaky[10] has not closed 50 connections"),
+        "{stdout}"
+    );
+    let early = replay(&[LEAK, "--diagnose", "--at", "10s", "--output", "jsonl"]);
+    assert_eq!(told(&early), (Some(0), String::new(), String::new()));
+    let at = [
+        LEAK,
+        "--at",
+        "-30s",
+        "-o",
+        "local_port,age",
+        "--sort",
+        "local_port",
+    ];
+    let at = [
+        &at[..],
+        &["--limit", "1", "--output", "csv", "state close-wait"],
+    ]
+    .concat();
+    let (code, stdout, _) = told(&replay(&at));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(0), "local_port,age_seconds\n40001,60\n")
+    );
+    let (code, _, stderr) = told(&replay(&[LEAK, "--at", "2h"]));
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.contains("which begins at 2026-01-02T03:04:05Z and is 1m30s long"),
+        "{stderr}"
+    );
+
+    let whole = std::fs::read(LEAK).expect("a recording");
+    let (_dir, name) = file(&whole[..whole.len() - 10]);
+    let (code, stdout, stderr) = told(&replay(&[&name, "--output", "jsonl"]));
+    assert_eq!((code, stdout.lines().count()), (Some(0), 150));
+    assert!(stderr.contains("was cut off"), "{stderr}");
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let (_dir, name) = file(&damaged);
+    let (code, stdout, stderr) = told(&replay(&[&name, "--at", "end", "--output", "csv"]));
+    assert_eq!(code, Some(0));
+    assert!(stdout.lines().count() > 1, "{stdout}");
+    assert!(stderr.contains("is damaged from byte"), "{stderr}");
+}
+
+#[test]
+fn flags_of_recordings_and_captures_do_not_mix() {
+    for args in [
+        &[LEAK, "--connection", "1"][..],
+        &["--pcap", LEAK, "--at", "5s"],
+        &["--pcap", LEAK, "--diagnose"],
+        &["--pcap", LEAK, "dport = :80"],
+        &["--pcap", LEAK, "-o", "state"],
+        &[LEAK, "--at", "soon"],
+        &[LEAK, "--speed", "3"],
+        &[LEAK, "-o", "colour"],
+        &[LEAK, "state", "close-wit"],
+    ] {
+        let output = replay(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {output:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_full_disk_and_a_closed_pipe_end_a_replay() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("opens");
+    let mut replaying = command(&[LEAK, "--output", "csv"]);
+    let output = replaying.stdout(full).output().expect("the command starts");
+    let (code, _, stderr) = told(&output);
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.starts_with("tcpmon: cannot write to standard output: No space left"),
+        "{stderr}"
+    );
+    let mut replaying = command(&[LEAK, "--output", "jsonl"]);
+    let mut child = replaying
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(told(&output), (Some(0), String::new(), String::new()));
 }

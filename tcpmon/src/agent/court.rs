@@ -45,6 +45,11 @@ impl Court {
         self.judge.set_policy(policy);
     }
 
+    /// What is judged, and how.
+    pub(super) const fn policy(&self) -> &Policy {
+        self.judge.policy()
+    }
+
     /// Judges everything if it is time to; returns what has changed, to be told.
     pub(super) fn sit(&mut self, table: &mut Table, now_ns: u64) -> Vec<Change> {
         if let Some(left_out) = self.limit.turn(now_ns) {

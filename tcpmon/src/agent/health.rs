@@ -12,6 +12,7 @@ use crate::core::explain;
 use crate::core::query::{
     EdgeRate, Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts,
 };
+use crate::core::recording;
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
 use crate::core::table::Drift;
 use crate::source::bpf::Stream;
@@ -55,6 +56,15 @@ impl Losses {
         self.counters.lost + self.program.recursion_misses
     }
 
+    /// How many events each reason cost.
+    pub(super) fn counts(&self, undecodable: u64) -> recording::Losses {
+        recording::Losses {
+            ring_full: self.counters.lost,
+            recursion: self.program.recursion_misses,
+            undecodable,
+        }
+    }
+
     /// Every reason there is, with how many events it cost.
     fn by_reason(&self, undecodable: u64) -> BTreeMap<&'static str, u64> {
         BTreeMap::from([
@@ -66,7 +76,7 @@ impl Losses {
 }
 
 impl Agent {
-    fn rung(&self) -> &'static str {
+    pub(super) fn rung(&self) -> &'static str {
         match &self.stream {
             Some(stream) => stream.rung().name(),
             None if self.table.dumps_have_cookies() => "sock_diag",
@@ -75,8 +85,17 @@ impl Agent {
     }
 
     fn lost(&self) -> BTreeMap<&'static str, u64> {
-        let undecodable = self.stream.as_ref().map_or(0, Stream::undecodable);
-        self.losses.by_reason(undecodable)
+        self.losses.by_reason(self.undecodable())
+    }
+
+    /// Records of another layout.
+    pub(super) fn undecodable(&self) -> u64 {
+        self.stream.as_ref().map_or(0, Stream::undecodable)
+    }
+
+    /// Records read from the ring.
+    pub(super) fn delivered(&self) -> u64 {
+        self.stream.as_ref().map_or(0, Stream::delivered)
     }
 
     /// Reads the counters. Whoever finds a loss, the next audit comes at once.
@@ -120,7 +139,7 @@ impl Agent {
         Health {
             rung: self.rung().into(),
             events_produced: self.losses.counters.produced,
-            events_delivered: self.stream.as_ref().map_or(0, Stream::delivered),
+            events_delivered: self.delivered(),
             events_lost: owned(self.lost()),
             events_per_second: self.rates.events(),
             drift: owned(self.drift()),
@@ -207,7 +226,7 @@ impl Agent {
             }),
             totals: self.table.totals().clone(),
             counters: self.losses.counters,
-            delivered: self.stream.as_ref().map_or(0, Stream::delivered),
+            delivered: self.delivered(),
             lost: self.lost(),
             ring_bytes: self
                 .stream

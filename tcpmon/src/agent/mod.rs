@@ -9,10 +9,12 @@ mod lines;
 mod moment;
 mod poll;
 mod processes;
-mod rates;
+pub(crate) mod rates;
+mod recorders;
+mod recording;
 mod schedule;
 mod turns;
-mod watchers;
+pub(crate) mod watchers;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use moment::Moment;
 use poll::Poll;
 use processes::Asked;
 use rates::Rates;
+use recorders::Recorders;
 use schedule::{Kind, Schedule, Wishes};
 use turns::Turns;
 use watchers::Watchers;
@@ -100,6 +103,7 @@ pub struct Agent {
     sweep_cost_ns: u64,
     repairs_before: u64,
     watchers: Watchers,
+    recorders: Recorders,
     asked: Asked,
     /// Time of the last record applied.
     applied_ns: u64,
@@ -163,11 +167,13 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
             }
             () = tokio::task::yield_now(), if more => more = agent.turn(Agent::drain),
             () = tokio::task::yield_now(), if agent.ending.is_some() => agent.turn(Agent::walk_on),
+            () = tokio::task::yield_now(), if agent.recorders.plants() => agent.turn(Agent::plant_on),
             Some(letter) = letters.recv() => agent.turn(|agent| agent.answer(letter)),
             Some(report) = reports.recv() => agent.turn(|agent| agent.take(report)),
             Ok(()) = settings.changed() => {
                 let Settings { audit_interval, policy } = settings.borrow_and_update().clone();
                 agent.schedule.set_audit_interval(nanoseconds(audit_interval));
+                agent.recorders.tell_policy(&policy);
                 agent.court.set_policy(Policy::clone(&policy));
             }
             _ = second.tick() => {
@@ -226,6 +232,7 @@ impl Agent {
             sweep_cost_ns: 0,
             repairs_before: 0,
             watchers: Watchers::default(),
+            recorders: Recorders::default(),
             asked: Asked::default(),
             applied_ns: 0,
             moment: Moment::default(),
@@ -250,6 +257,7 @@ impl Agent {
             stream,
             table,
             watchers,
+            recorders,
             applied_ns,
             incidents,
             ..
@@ -266,7 +274,10 @@ impl Agent {
                 incidents.note(table, record, &change);
             }
             if !watchers.is_empty() {
-                watchers.show(table, &change);
+                watchers.show(table, &change, || clock::unix_ns_of(change.time_ns));
+            }
+            if !recorders.is_empty() {
+                recorders.record(table, record, &change);
             }
         });
         !drained.empty
@@ -298,6 +309,9 @@ impl Agent {
             stream.detach();
         }
         while self.drain() {}
+        if !self.recorders.is_empty() {
+            self.recorders.tick(self.count(clock::boottime_ns()));
+        }
     }
 
     fn once_a_second(&mut self) {
@@ -319,6 +333,9 @@ impl Agent {
         if self.audits.count > 0 && !self.schedule.is_unrepaired(now_ns) {
             let changes = self.court.sit(&mut self.table, known_ns);
             self.tell_changes(&changes, known_ns);
+        }
+        if !self.recorders.is_empty() {
+            self.recorders.tick(self.count(now_ns));
         }
         self.send_out(now_ns);
     }
@@ -372,7 +389,12 @@ impl Agent {
     /// compared as seldom as both sides together demand.
     fn take(&mut self, report: Report) {
         let before_ns = clock::thread_cpu_ns();
+        let recorded = (!self.recorders.is_empty()).then(|| recorders::item(&report));
         self.take_over(report);
+        if let Some(mut item) = recorded {
+            item.set_time(clock::boottime_ns());
+            self.recorders.tell(&self.table, &item);
+        }
         self.settle(before_ns);
     }
 
@@ -381,6 +403,11 @@ impl Agent {
         let before_ns = clock::thread_cpu_ns();
         self.table.walk_on(WALK_BUDGET);
         self.settle(before_ns);
+    }
+
+    /// Goes on telling recorders what the table knew when they came.
+    fn plant_on(&mut self) {
+        self.recorders.plant_on(&self.table, clock::boottime_ns());
     }
 
     /// Accounts for a part of a sweep that began at `before_ns` of processor time, and ends the
@@ -523,6 +550,7 @@ impl Agent {
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
+            Letter::Record(filter, batches, answer) => self.record(filter, batches, answer),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),
         }
     }

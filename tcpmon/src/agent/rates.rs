@@ -8,7 +8,7 @@ use tcpmon_common::counter::STATES;
 const WINDOW: usize = 5;
 
 /// How often each edge was taken, by old and new state number.
-pub(super) type Edges = [[u64; STATES]; STATES];
+pub(crate) type Edges = [[u64; STATES]; STATES];
 
 #[derive(Clone, Debug)]
 struct Sample {
@@ -20,11 +20,11 @@ struct Sample {
 
 /// The last samples.
 #[derive(Debug, Default)]
-pub(super) struct Rates(VecDeque<Sample>);
+pub(crate) struct Rates(VecDeque<Sample>);
 
 impl Rates {
     /// Takes a sample of totals: all transitions, entries by state number, and edges.
-    pub(super) fn sample(
+    pub(crate) fn sample(
         &mut self,
         time_ns: u64,
         events: u64,
@@ -44,19 +44,19 @@ impl Rates {
 
     /// Transitions per second.
     #[must_use]
-    pub(super) fn events(&self) -> f64 {
+    pub(crate) fn events(&self) -> f64 {
         self.rate(|sample| sample.events)
     }
 
     /// Entries per second into the state with this number.
     #[must_use]
-    pub(super) fn entered(&self, state: usize) -> f64 {
+    pub(crate) fn entered(&self, state: usize) -> f64 {
         self.rate(|sample| sample.entered[state])
     }
 
     /// Times per second the edge between the states with these numbers was taken.
     #[must_use]
-    pub(super) fn edge(&self, from: usize, to: usize) -> f64 {
+    pub(crate) fn edge(&self, from: usize, to: usize) -> f64 {
         self.rate(|sample| sample.edges[from][to])
     }
 

@@ -15,24 +15,24 @@ struct Watcher {
 
 /// Watchers, and how many rows they were too slow for.
 #[derive(Default)]
-pub(super) struct Watchers {
+pub(crate) struct Watchers {
     all: Vec<Watcher>,
     dropped: u64,
 }
 
 impl Watchers {
     /// Whether nobody watches: then a change costs nothing more.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
     /// Rows dropped so far.
-    pub(super) const fn dropped(&self) -> u64 {
+    pub(crate) const fn dropped(&self) -> u64 {
         self.dropped
     }
 
     /// Somebody watches from now on, until the receiver is dropped.
-    pub(super) fn add(&mut self, filter: Filter, rows: Sender<EventRow>) {
+    pub(crate) fn add(&mut self, filter: Filter, rows: Sender<EventRow>) {
         let question = SocketsQuestion {
             filter,
             ..SocketsQuestion::default()
@@ -41,15 +41,15 @@ impl Watchers {
     }
 
     /// Shows a change that was just made to `table` to everybody whose filter it matches. Never
-    /// waits: a watcher that is too slow loses the row.
-    pub(super) fn show(&mut self, table: &Table, change: &Change) {
+    /// waits: a watcher that is too slow loses the row. `unix_ns`: wall-clock time of the change.
+    pub(crate) fn show(&mut self, table: &Table, change: &Change, unix_ns: impl Fn() -> u64) {
         let mut row = None;
         let mut dropped = 0;
         self.all.retain(|watcher| {
             if !table.matches(change.id, &watcher.question, change.time_ns) {
                 return !watcher.rows.is_closed();
             }
-            let row: &EventRow = row.get_or_insert_with(|| event_row(table, change));
+            let row: &EventRow = row.get_or_insert_with(|| event_row(table, change, unix_ns()));
             match watcher.rows.try_send(row.clone()) {
                 Ok(()) => true,
                 Err(TrySendError::Full(_)) => {
@@ -63,7 +63,8 @@ impl Watchers {
     }
 }
 
-fn event_row(table: &Table, change: &Change) -> EventRow {
+/// A change that was just made to `table`, as it is shown.
+pub(crate) fn event_row(table: &Table, change: &Change, unix_ns: u64) -> EventRow {
     let reason = change
         .ending
         .map_or(change.edge.kind.name(), |ending| ending.phrase());
@@ -74,7 +75,7 @@ fn event_row(table: &Table, change: &Change) -> EventRow {
         socket.age_is_lower_bound = false;
     }
     EventRow {
-        time: clock::rfc3339(clock::unix_ns_of(change.time_ns)),
+        time: clock::rfc3339(unix_ns),
         from: change.edge.from.name().into(),
         to: change.edge.to.name().into(),
         reason: reason.into(),

@@ -19,8 +19,9 @@ use crate::core::query::{
     Destinations, EventRow, Listeners, Namespaces, Processes, Sockets, SocketsQuestion, Summary,
     Verdicts,
 };
+use crate::core::recording::{Frame, FrameKind, Header};
 use crate::failure::{Failure, exit};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Recording};
 
 /// How long an agent of our own may take to look at everything once.
 const READY: Duration = Duration::from_secs(60);
@@ -92,6 +93,21 @@ pub(super) struct Own {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
+impl Own {
+    /// Whoever answers the letters of `mailbox` in `task`, until `stop` is dropped.
+    pub(super) const fn new(
+        mailbox: Mailbox,
+        stop: oneshot::Sender<()>,
+        task: JoinHandle<anyhow::Result<()>>,
+    ) -> Self {
+        Self {
+            mailbox,
+            stop: Some(stop),
+            task,
+        }
+    }
+}
+
 /// The runtime of a client command.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
     Ok(Builder::new_multi_thread()
@@ -115,11 +131,7 @@ impl Found {
             drop(stopped.await);
         }));
         wait_until_ready(&mailbox).await?;
-        Ok(Agent::Own(Own {
-            mailbox,
-            stop: Some(stop),
-            task,
-        }))
+        Ok(Agent::Own(Own::new(mailbox, stop, task)))
     }
 }
 
@@ -194,6 +206,17 @@ impl Agent {
         }
     }
 
+    /// Everything that is known, and is told from now on.
+    pub(super) async fn record(&self, filter: &Filter) -> anyhow::Result<Recorded> {
+        match self {
+            Self::Remote(client) => {
+                let recording = client.record(filter).await.map_err(failure)?;
+                Ok(Recorded::Remote(Box::new(recording)))
+            }
+            Self::Own(own) => Ok(Recorded::Own(own.mailbox.record(filter.clone()).await?)),
+        }
+    }
+
     /// Detaches an agent of our own.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         if let Self::Own(mut own) = self {
@@ -216,6 +239,33 @@ impl Events {
         match self {
             Self::Remote(events) => Ok(events.next().await.transpose().map_err(failure)?),
             Self::Own(rows) => Ok(rows.recv().await),
+        }
+    }
+}
+
+/// A recording that goes on.
+pub(super) enum Recorded {
+    Remote(Box<crate::client::Recording>),
+    Own(Recording),
+}
+
+impl Recorded {
+    pub(super) fn header(&self) -> &Header {
+        match self {
+            Self::Remote(recording) => recording.header(),
+            Self::Own(recording) => &recording.header,
+        }
+    }
+
+    /// What is recorded next; `None` when the agent has stopped. May be given up while it waits.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<Frame>> {
+        match self {
+            Self::Remote(recording) => Ok(recording.next().await.map_err(failure)?),
+            Self::Own(recording) => Ok(recording.batches.recv().await.map(|batch| Frame {
+                kind: FrameKind::Items,
+                to_ns: batch.to_ns,
+                payload: batch.payload,
+            })),
         }
     }
 }

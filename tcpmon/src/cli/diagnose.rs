@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "watch")]
     check: bool,
     /// Again and again, until interrupted
-    #[arg(long)]
+    #[arg(short = 'f', long, visible_alias = "follow")]
     watch: bool,
     /// Time between two looks (with --watch)
     #[arg(short = 'd', long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
@@ -72,7 +72,7 @@ fn diagnose(args: &Args) -> anyhow::Result<()> {
         return Err(Failure::usage("--interval: at least 100ms").into());
     }
     if !args.watch {
-        return show(&ask_once(args)?, args);
+        return show(&ask_once(args)?, args.limit, args.output, args.color);
     }
     let found = args.connect.find()?;
     connect::runtime()?.block_on(async {
@@ -105,7 +105,7 @@ async fn follow(agent: &Agent, args: &Args) -> anyhow::Result<()> {
             })
             .collect();
         if last.as_ref() != Some(&told) || args.output != OutputFormat::Table {
-            show(&verdicts, args)?;
+            show(&verdicts, args.limit, args.output, args.color)?;
             last = Some(told);
         }
         tokio::time::sleep(args.interval).await;
@@ -122,17 +122,23 @@ async fn start(found: Found, look: Duration) -> anyhow::Result<Agent> {
     Ok(agent)
 }
 
-fn show(verdicts: &Verdicts, args: &Args) -> anyhow::Result<()> {
+/// Prints verdicts, the worst `limit` of them.
+pub(super) fn show(
+    verdicts: &Verdicts,
+    limit: Option<usize>,
+    format: OutputFormat,
+    color: ColorChoice,
+) -> anyhow::Result<()> {
     let mut shown = verdicts.clone();
-    shown.verdicts.truncate(args.limit.unwrap_or(usize::MAX));
+    shown.verdicts.truncate(limit.unwrap_or(usize::MAX));
     let look = Look {
         columns: output::columns(),
         charset: output::charset(),
-        color: output::color(args.color),
+        color: output::color(color),
     };
     let hidden = verdicts.verdicts.len() - shown.verdicts.len();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    print::verdicts(&mut out, &shown, hidden, args.output, look)?;
+    print::verdicts(&mut out, &shown, hidden, format, look)?;
     out.flush()?;
     Ok(())
 }

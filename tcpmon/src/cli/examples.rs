@@ -53,6 +53,20 @@ Examples:
   tcpmon diagnose --output json | jq '.verdicts[].what'
   tcpmon explain close_wait_leak                      what a verdict means";
 
+pub(super) const RECORD: &str = "\
+The file begins with all that the agent knows at that moment, and goes on with every transition, dump
+and scan: a replay shows the same sockets, owners, ages and verdicts, on any machine and without root.
+Verdicts are judged anew from the beginning of the recording on. It names addresses, processes, users
+and control groups; only its owner may read it. It ends after --duration, before it is larger than
+--max-size, at Ctrl-C or SIGTERM, and is complete each time; of one whose recorder was killed all but
+the last second can be replayed.
+
+Examples:
+  tcpmon record leak.rec                              at most an hour and 256 MiB
+  tcpmon record -d 5m leak.rec 'proc = payments'      one program's sockets, for five minutes
+  ssh db1 tcpmon record -d 1m - > db1.rec             of another machine
+  tcpmon replay leak.rec                              look at it";
+
 pub(super) const EXPLAIN: &str = "\
 Examples:
   tcpmon explain                                      the state diagram, and what can be explained

@@ -28,10 +28,25 @@ pub(super) struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t, env = "TCPMON_OUTPUT")]
     output: OutputFormat,
+    #[command(flatten)]
+    shape: Shape,
+    /// Again and again, until interrupted; a terminal is cleared in between
+    #[arg(short, long)]
+    follow: bool,
+    /// Time between two looks (with --follow)
+    #[arg(short = 'd', long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
+    interval: Duration,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// Which columns and rows.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Shape {
     /// Only these columns, in this order, by the names above them or those of the JSON fields; an
     /// unknown name is answered with all there are
     #[arg(short = 'o', long, value_name = "NAME,…")]
-    columns: Option<String>,
+    pub(super) columns: Option<String>,
     /// Which come first: `age`, `newest`, or any column; names rise, quantities fall, and a `-` in
     /// front turns that round (--sort=-remote)
     #[arg(
@@ -43,19 +58,11 @@ pub(super) struct Args {
     sort: String,
     /// At most so many
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    /// Again and again, until interrupted; a terminal is cleared in between
-    #[arg(short, long)]
-    follow: bool,
-    /// Time between two looks (with --follow)
-    #[arg(short = 'd', long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
-    interval: Duration,
-    #[command(flatten)]
-    connect: ConnectArgs,
+    pub(super) limit: Option<usize>,
 }
 
 /// What is asked, and what is done with the answer.
-struct Plan {
+pub(super) struct Plan {
     question: SocketsQuestion,
     /// Sort the answer, and cut it down.
     sort: Option<(SortKey, Option<usize>)>,
@@ -64,9 +71,17 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(args: &Args) -> anyhow::Result<Self> {
-        let columns = args.columns.as_deref().map(Columns::of_sockets).transpose();
-        let by_age = match args.sort.as_str() {
+    pub(super) fn of(
+        filter: &[String],
+        shape: &Shape,
+        format: OutputFormat,
+    ) -> anyhow::Result<Self> {
+        let columns = shape
+            .columns
+            .as_deref()
+            .map(Columns::of_sockets)
+            .transpose();
+        let by_age = match shape.sort.as_str() {
             "age" | "-newest" => Some(Sort::Age),
             "newest" | "-age" => Some(Sort::Newest),
             _ => None,
@@ -74,32 +89,41 @@ impl Plan {
         let sort = match by_age {
             Some(_) => None,
             None => {
-                let key = SortKey::parse(&args.sort);
+                let key = SortKey::parse(&shape.sort);
                 let key =
                     key.map_err(|error| Failure::usage(format!("--sort: {error}, newest")))?;
-                Some((key, args.limit))
+                Some((key, shape.limit))
             }
         };
         let question = SocketsQuestion {
-            filter: output::filter(&args.filter)?,
+            filter: output::filter(filter)?,
             sort: by_age.unwrap_or_default(),
             limit: match sort {
                 Some(_) => Some(MOST_SORTED),
-                None => args.limit,
+                None => shape.limit,
             },
         };
         Ok(Self {
             question,
             sort,
             columns: columns.map_err(|error| Failure::usage(format!("-o: {error}")))?,
-            format: args.output,
+            format,
         })
     }
 
     async fn ask(&self, agent: &Agent) -> anyhow::Result<Sockets> {
-        let mut answer = agent.sockets(&self.question).await?;
+        Ok(self.arrange(agent.sockets(&self.question).await?))
+    }
+
+    /// What is asked.
+    pub(super) const fn question(&self) -> &SocketsQuestion {
+        &self.question
+    }
+
+    /// Puts an answer into the order that only this side makes.
+    pub(super) fn arrange(&self, mut answer: Sockets) -> Sockets {
         let Some((key, limit)) = &self.sort else {
-            return Ok(answer);
+            return answer;
         };
         if answer.matched != Some(answer.sockets.len() as u64) {
             output::remark(&format!(
@@ -108,10 +132,10 @@ impl Plan {
         }
         key.sort(&mut answer.sockets);
         answer.sockets.truncate(limit.unwrap_or(usize::MAX));
-        Ok(answer)
+        answer
     }
 
-    fn print(&self, out: &mut dyn io::Write, answer: &Sockets) -> io::Result<()> {
+    pub(super) fn print(&self, out: &mut dyn io::Write, answer: &Sockets) -> io::Result<()> {
         match &self.columns {
             Some(columns) => {
                 print::sockets_with(out, answer, columns, self.format, output::charset())
@@ -122,7 +146,7 @@ impl Plan {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let plan = Plan::of(args)?;
+    let plan = Plan::of(&args.filter, &args.shape, args.output)?;
     if args.follow && args.interval < SHORTEST_INTERVAL {
         return Err(Failure::usage("--interval: at least 100ms").into());
     }

@@ -11,6 +11,7 @@ mod fleet;
 mod ls;
 mod manual;
 mod output;
+mod record;
 mod replay;
 mod top;
 mod watch;
@@ -33,11 +34,13 @@ Examples:
   tcpmon ls 'state close-wait and age > 5m' which process forgot to close
   tcpmon watch 'dport = :5432'              every transition towards a database
   tcpmon explain close-wait                 what a state means, and what to do about it
+  tcpmon record leak.rec                    what happens, to be looked at again anywhere
+  tcpmon replay leak.rec                    the same as `tcpmon top`, with pause and seek
   tcpmon replay --pcap http.pcap            what a packet capture means, state by state
   tcpmon doctor                             what this machine offers, and what it lacks
   tcpmon config check tcpmon.toml           whether a configuration file is right
 
-Without a running agent, top, ls, watch and diagnose start one of their own, which needs root.";
+Without a running agent, top, ls, watch, diagnose and record start one of their own, which needs root.";
 
 /// Says which process leaks TCP connections: every TCP state, its age, its owner
 #[derive(Debug, Parser)]
@@ -68,7 +71,10 @@ enum Command {
     /// Explain a state, an edge, a verdict or an ending: what it means, who must do what
     #[command(after_help = examples::EXPLAIN)]
     Explain(explain::Args),
-    /// Tell again what was recorded: a packet capture, state by state
+    /// Record what the agent knows and sees, to be replayed anywhere
+    #[command(after_help = examples::RECORD)]
+    Record(record::Args),
+    /// Tell again what was recorded, with tcpmon or as a packet capture
     Replay(replay::Args),
     /// Say what this machine offers and lacks, and how to mend it
     #[command(after_help = examples::DOCTOR)]
@@ -105,7 +111,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Watch(args) => done(watch::run(args)),
         Command::Diagnose(args) => diagnose::run(&args),
         Command::Explain(args) => done(explain::run(&args)),
-        Command::Replay(args) => done(replay::run(&args)),
+        Command::Record(args) => done(record::run(&args)),
+        Command::Replay(args) => done(replay::run(args)),
         Command::Doctor(args) => done(doctor::run(args)),
         Command::Completions(args) => done(manual::completions(&args, Cli::command())),
         Command::Man(args) => done(manual::man(&args, Cli::command())),

@@ -14,13 +14,26 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// What could not be written, where an error says no more than why: only writing to stdout needs no
+/// name of a file.
+fn unwritten(error: &anyhow::Error) -> &'static str {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let bare = error.downcast_ref::<io::Error>();
+    match bare.map(io::Error::kind) {
+        Some(StorageFull | QuotaExceeded | FileTooLarge) if error.chain().count() == 1 => {
+            "cannot write to standard output: "
+        }
+        _ => "",
+    }
+}
+
 /// One sentence on stderr.
 pub(super) fn complain(error: &anyhow::Error) {
     // Nothing is left to be told when stderr is closed too.
     drop(writeln!(
         io::stderr(),
         "tcpmon: {}",
-        sanitise(&format!("{error:#}"))
+        sanitise(&format!("{}{error:#}", unwritten(error)))
     ));
 }
 

@@ -97,7 +97,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 #[derive(Clone)]
-struct AgentFeed(Arc<Agent>);
+pub(super) struct AgentFeed(pub(super) Arc<Agent>);
 
 impl Feed for AgentFeed {
     type Watch = connect::Events;

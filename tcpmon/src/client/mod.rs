@@ -8,6 +8,7 @@ mod error;
 mod events;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod recording;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 
 pub use self::error::{Barrier, ClientError};
 pub use self::events::Events;
+pub use self::recording::Recording;
 
 use self::answer::{Answer, Document, decode};
 use crate::core::filter::Filter;
@@ -121,6 +123,27 @@ impl UnixClient {
         let question = Question::Events(filter.clone());
         let answer = self.in_time(Answer::to(&self.path, &question)).await?;
         Ok(events::stream(answer))
+    }
+
+    /// Everything the agent knows and is told of matching sockets. Goes on until it is dropped, or the
+    /// agent ends.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`]. The same errors can come later, in the recording.
+    pub async fn record(&self, filter: &Filter) -> Result<Recording, ClientError> {
+        let question = Question::Record(filter.clone());
+        let asked = self.in_time(async {
+            let answer = Answer::to(&self.path, &question).await?;
+            Recording::begin(answer).await
+        });
+        match asked.await {
+            Err(ClientError::Refused { status: 404, .. }) => Err(ClientError::Broken(format!(
+                "the agent at {} is of a release that cannot record: restart it with this one",
+                self.path.display()
+            ))),
+            outcome => outcome,
+        }
     }
 
     async fn document<T: Document>(&self, question: &Question) -> Result<T, ClientError> {

@@ -282,3 +282,38 @@ async fn a_full_queue_is_no_agent_that_answers() {
     assert!(matches!(error, ClientError::NoAgent { .. }), "{error:?}");
     assert!(ApiListener::bind(&path).await.is_err());
 }
+
+#[tokio::test]
+async fn a_recording_arrives_frame_by_frame() {
+    let (_directory, client) = agent(owner(true)).await;
+    let mut recording = client.record(&Filter::default()).await.unwrap();
+    assert_eq!(recording.header(), &fixture::recording_header());
+    let frame = recording.next().await.unwrap().unwrap();
+    assert_eq!(frame.payload, fixture::batch().payload);
+    assert_eq!(frame.to_ns, fixture::batch().to_ns);
+    assert_eq!(recording.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_no_recording_is_not_taken_for_one() {
+    for (answer, expected) in [
+        (
+            response("404 Not Found", "{}"),
+            "is of a release that cannot record",
+        ),
+        (
+            response("200 OK", "{\"schema\":1}"),
+            "does not speak as a tcpmon agent does",
+        ),
+        (
+            response("200 OK", ""),
+            "does not speak as a tcpmon agent does",
+        ),
+        (chunked("tcpmonR\n"), "broke off its answer"),
+    ] {
+        let (_directory, client) = impostor(answer);
+        let error = client.record(&Filter::default()).await.err();
+        let sentence = error.expect("it is none").to_string();
+        assert!(sentence.contains(expected), "{sentence}");
+    }
+}

@@ -1,11 +1,13 @@
 //! What the sources bring besides ring records: rows of a sock_diag dump, limits of namespaces and of
 //! the machine, who the processes are.
 
+pub(crate) mod encoding;
 mod limits;
 mod process;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tcpmon_common::State;
 
 pub use limits::{MachineFact, NamespaceLimits, PortRange};
@@ -15,7 +17,7 @@ use crate::core::netns::NetnsName;
 use crate::core::tuple::Tuple;
 
 /// A set of states, one bit per kernel number, as `idiag_states` of `linux/inet_diag.h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateSet(pub u32);
 
 impl StateSet {
@@ -59,7 +61,7 @@ impl StateSet {
 
 /// Which network namespace. A cookie is unique while the machine runs; the inode is what users see
 /// (`/proc/PID/ns/net`) and is reused as soon as the namespace is gone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NetnsIdentity {
     /// `SO_NETNS_COOKIE`; 0 on kernels without it (before 5.14).
     pub cookie: u64,
@@ -68,7 +70,7 @@ pub struct NetnsIdentity {
 }
 
 /// What kind of kernel object a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Kind {
     /// A full socket (`struct tcp_sock`).
@@ -81,7 +83,7 @@ pub enum Kind {
 }
 
 /// The timer of a full socket (`idiag_timer`; `inet_sk_diag_fill` of `net/ipv4/inet_diag.c`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Timer {
     /// None, or one that says nothing of the peer.
@@ -120,11 +122,12 @@ impl Timer {
 }
 
 /// One socket of a sock_diag dump (`struct inet_diag_msg`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpRow {
     /// Cookie; 0 only where the dump has none (`/proc/net/tcp`).
     pub cookie: u64,
     /// State; for a minisock its substate.
+    #[serde(with = "encoding::state")]
     pub state: State,
     /// Full socket, minisock or request.
     pub kind: Kind,
@@ -223,7 +226,7 @@ impl KernelEvent {
 pub type KernelEvents = [Option<u64>; KernelEvent::ALL.len()];
 
 /// What was read of one network namespace besides its sockets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceFact {
     /// Which.
     pub identity: NetnsIdentity,
@@ -232,6 +235,7 @@ pub struct NamespaceFact {
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
     /// Its settings, which are read about twice a minute; `None` before they were.
+    #[serde(with = "encoding::shared")]
     pub limits: Option<Arc<NamespaceLimits>>,
 }
 
@@ -248,7 +252,7 @@ pub struct MinisockCount {
 }
 
 /// Kernel time of a dump.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpTime {
     /// When the dump of this namespace began, `CLOCK_BOOTTIME` ns, or somewhat earlier: what was
     /// announced before this moment was done when the dump began.

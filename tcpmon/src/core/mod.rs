@@ -1,7 +1,8 @@
 //! The pure middle: no input or output, no clock, no threads. Time comes in as an argument.
 //!
 //! Facts come in through [`facts`] (and ring records), the [`table`] holds the truth, questions and
-//! answers are in [`query`].
+//! answers are in [`query`]. All facts in their order are a
+//! [`recording`].
 
 pub mod cgroup;
 pub mod ending;
@@ -16,6 +17,7 @@ pub mod limit;
 pub mod lives;
 pub mod netns;
 pub mod query;
+pub mod recording;
 pub mod snapshot;
 pub mod table;
 pub mod tuple;

@@ -31,7 +31,7 @@ pub enum NameSource {
 }
 
 /// The name of a network namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetnsName {
     /// As users know it. An `ip netns` name is what somebody chose: sanitise before it reaches a
     /// terminal.
@@ -131,7 +131,7 @@ fn service(identity: &Identity) -> Option<&String> {
 }
 
 /// What a search for the namespaces the table has sockets in has found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     /// When it began, `CLOCK_BOOTTIME` ns: what was seen to happen in a namespace since shows that
     /// it lived.

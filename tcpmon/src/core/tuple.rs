@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
 use tcpmon_common::Record;
 
 /// `AF_INET` of `include/linux/socket.h`.
@@ -10,7 +11,7 @@ pub const AF_INET: u8 = 2;
 pub const AF_INET6: u8 = 10;
 
 /// Address family of the *socket*: an IPv6 socket may carry IPv4-mapped addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Family {
     /// `AF_INET`.
@@ -53,7 +54,7 @@ impl Family {
 }
 
 /// Local and remote end of a socket. Sixteen raw bytes per address keep a socket small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tuple {
     /// Family of the socket.
     pub family: Family,

@@ -12,7 +12,9 @@ use crate::core::query::{
     PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA, SocketRow, Sockets,
     StateSummary, Summary, VerdictRow, Verdicts,
 };
+use crate::core::recording::Header;
 use crate::core::verdict::{Kind, Severity};
+use crate::mailbox::Batch;
 
 /// A process name that tries everything: clear the screen, reorder, ring, break the line.
 pub(crate) const HOSTILE: &str = "\x1b[2J\u{202e}\u{9b}1m\x07\r\n";
@@ -209,6 +211,30 @@ pub(crate) fn event() -> EventRow {
         reason: "peer closed".to_owned(),
         duration_seconds: Some(3.5),
         socket: known(),
+    }
+}
+
+/// How a recording begins.
+pub(crate) fn recording_header() -> Header {
+    Header {
+        version: "0.1.0".to_owned(),
+        host: "web1".to_owned(),
+        kernel: "6.12.0".to_owned(),
+        rung: "tp_btf".to_owned(),
+        began_ns: 7_000_000_000,
+        began_unix_ns: 1_767_323_045_000_000_000,
+        ..Header::default()
+    }
+}
+
+/// An item of it.
+pub(crate) fn batch() -> Batch {
+    let mut payload = Vec::new();
+    let item = crate::core::recording::Item::Gap(3);
+    crate::core::recording::append(&mut payload, &item).unwrap();
+    Batch {
+        payload,
+        to_ns: 8_000_000_000,
     }
 }
 

@@ -20,6 +20,7 @@ mod owners;
 mod passing;
 mod privileges;
 mod processes;
+mod recording;
 mod running;
 mod screen;
 mod seeds;

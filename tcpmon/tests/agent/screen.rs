@@ -17,7 +17,7 @@ use crate::world::{check, in_workplace, within};
 const TOP: &str = env!("CARGO_BIN_EXE_tcpmon");
 
 /// A server that accepts connections whose peers leave, and closes none.
-fn leak(connections: usize) -> (Puppet, u16) {
+pub(crate) fn leak(connections: usize) -> (Puppet, u16) {
     let mut leaky = Puppet::start("leaky");
     let port: u16 = leaky.ask("listen").parse().expect("a port");
     for _ in 0..connections {
@@ -29,7 +29,7 @@ fn leak(connections: usize) -> (Puppet, u16) {
 }
 
 /// An agent that calls a leak of our server one at once, and judges nobody else: other tests leak, too.
-fn impatient(place: &TempDir) -> Agent {
+pub(crate) fn impatient(place: &TempDir) -> Agent {
     let mut text = String::from(
         "[audit]\ninterval = \"1s\"\n\
          [verdicts.close_wait]\nage = \"20days\"\nleak_age = \"20days\"\n",
@@ -51,7 +51,7 @@ fn impatient(place: &TempDir) -> Agent {
     Agent::start(&["--config", file.to_str().expect("UTF-8")])
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 

@@ -1,11 +1,13 @@
 //! Who a process is, and how near it is to its limit of open files.
 
+use serde::{Deserialize, Serialize};
+
 /// Length of a tick of [`ProcessFact::start_ticks`] in nanoseconds: `USER_HZ` is 100 wherever Rust
 /// runs (`include/asm-generic/param.h`).
 const TICK_NS: u64 = 10_000_000;
 
 /// Whether a process could be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Presence {
     /// It runs; what is `None` could not be read.
     Seen,
@@ -28,7 +30,7 @@ impl Presence {
 }
 
 /// What `/proc/PID` tells of a process. `None` is what could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessFact {
     /// Process id in the initial pid namespace.
     pub pid: u32,

@@ -17,6 +17,17 @@ pub(super) enum Expr {
     Test(Test),
 }
 
+impl Expr {
+    /// Whether a state or an age is in it.
+    pub(super) fn changes_with_time(&self) -> bool {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().any(Self::changes_with_time),
+            Self::Not(inner) => inner.changes_with_time(),
+            Self::Test(test) => matches!(test, Test::State { .. } | Test::Age { .. }),
+        }
+    }
+}
+
 /// One comparison of a property of a socket with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Test {

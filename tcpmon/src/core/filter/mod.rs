@@ -70,6 +70,12 @@ impl Filter {
         self.root.as_ref().is_none_or(|root| root.matches(subject))
     }
 
+    /// Whether it asks for states or ages: then the same socket matches at one time and not at another.
+    #[must_use]
+    pub fn changes_with_time(&self) -> bool {
+        self.root.as_ref().is_some_and(ast::Expr::changes_with_time)
+    }
+
     /// Whether there is no condition in it.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

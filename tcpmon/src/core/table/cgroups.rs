@@ -42,6 +42,21 @@ impl Cgroups {
         self.known.get(&id)?.as_ref()
     }
 
+    /// Those that have a name.
+    pub(super) fn named(&self) -> impl Iterator<Item = (u64, &str)> {
+        let known = self.known.iter();
+        known.filter_map(|(id, cgroup)| Some((*id, cgroup.as_ref()?.path.as_str())))
+    }
+
+    /// Gives one its name, wanted or not.
+    pub(super) fn learn(&mut self, id: u64, path: &str) {
+        if self.known.len() > MOST {
+            self.known.clear();
+        }
+        self.wanted.remove(&id);
+        self.known.insert(id, Some(Cgroup::new(path)));
+    }
+
     pub(super) fn wants(&self) -> bool {
         !self.wanted.is_empty()
     }

@@ -17,6 +17,7 @@ mod index;
 mod listeners;
 mod namespaces;
 mod owners;
+pub mod plant;
 mod process_rows;
 mod processes;
 mod queues;

@@ -86,6 +86,11 @@ impl Namespaces {
         id
     }
 
+    /// The namespace with this identity, if it is known.
+    pub(super) fn find(&self, identity: NetnsIdentity) -> Option<NetnsId> {
+        self.by_identity.get(&identity).copied()
+    }
+
     fn add(&mut self, identity: NetnsIdentity) -> NetnsId {
         let namespace = Namespace {
             identity,

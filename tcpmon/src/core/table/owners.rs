@@ -35,6 +35,18 @@ impl ByInode {
         }
     }
 
+    /// All of them; of those beyond the first of a socket only the pid is their own.
+    pub fn holders(&self) -> impl Iterator<Item = Holder> + '_ {
+        self.first.values().flat_map(|first| {
+            let others = self.others.get(&first.inode).into_iter().flatten();
+            let others = others.map(|pid| Holder {
+                pid: *pid,
+                ..*first
+            });
+            std::iter::once(*first).chain(others)
+        })
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

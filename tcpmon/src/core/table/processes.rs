@@ -100,6 +100,11 @@ impl Processes {
         }
     }
 
+    /// When it was first seen acting on a socket; `u64::MAX` while it was not.
+    pub(super) fn since_ns(&self, id: ProcessId) -> u64 {
+        self.all[id.0 as usize].since_ns
+    }
+
     pub(super) fn get(&self, id: ProcessId) -> &Process {
         &self.all[id.0 as usize].process
     }

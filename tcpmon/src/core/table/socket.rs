@@ -1,5 +1,6 @@
 //! One tracked socket.
 
+use serde::{Deserialize, Serialize};
 use tcpmon_common::State;
 
 use super::groups::Place;
@@ -50,7 +51,7 @@ pub struct Owner {
 }
 
 /// What a dump told about queues and user; refreshed by every audit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// User id of the creator.
     pub uid: u32,

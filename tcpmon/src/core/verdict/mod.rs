@@ -58,6 +58,12 @@ impl Judge {
         }
     }
 
+    /// What is judged, and how.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Another policy from the next evaluation on.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;

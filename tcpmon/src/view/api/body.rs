@@ -1,14 +1,17 @@
 //! Answers of any size, made piece by piece while they are sent: a million sockets are not kept a
 //! second time as text.
 
+use std::convert::Infallible;
 use std::iter;
 
 use axum::body::Bytes;
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 
 use crate::core::query::{EventRow, SCHEMA, SocketRow, Sockets};
+use crate::core::recording::{Frame, FrameKind, Packing, preamble};
+use crate::mailbox::Recording;
 
 /// Rows made into text at once: about 100 KiB.
 const PIECE: usize = 256;
@@ -57,6 +60,29 @@ pub(super) fn events(rows: Receiver<EventRow>) -> impl Stream<Item = serde_json:
     })
 }
 
+/// The bytes of a recording, until the owner or the asker is gone. They are not packed: that is for
+/// whoever keeps them, not for the agent.
+pub(super) fn recording(recording: Recording) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let Recording { header, batches } = recording;
+    let first = Frame {
+        kind: FrameKind::Header,
+        to_ns: header.began_ns,
+        payload: header.payload(),
+    };
+    let first = [&preamble()[..], &first.to_bytes(Packing::Stored)].concat();
+    let rest = stream::unfold(batches, async |mut batches| {
+        let batch = batches.recv().await?;
+        let frame = Frame {
+            kind: FrameKind::Items,
+            to_ns: batch.to_ns,
+            payload: batch.payload,
+        };
+        Some((frame.to_bytes(Packing::Stored), batches))
+    });
+    let pieces = stream::iter(iter::once(first)).chain(rest);
+    pieces.map(|piece| Ok(Bytes::from(piece)))
+}
+
 /// What stands before and after the rows of a document whose last field they are.
 fn halves(frame: &Sockets) -> serde_json::Result<(Bytes, Bytes)> {
     let mut document = Bytes::from(serde_json::to_vec(frame)?);
@@ -87,8 +113,6 @@ fn lines(rows: &[EventRow]) -> serde_json::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
-
     use super::*;
     use crate::view::fixture;
 

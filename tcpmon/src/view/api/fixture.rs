@@ -27,6 +27,10 @@ pub(crate) fn owner(is_ready: bool) -> Mailbox {
                 Letter::Snapshot(answer) => {
                     drop(answer.send(Box::new(export::fixture::snapshot())));
                 }
+                Letter::Record(_, batches, answer) => {
+                    drop(answer.send(fixture::recording_header()));
+                    batches.send(fixture::batch()).await.ok();
+                }
                 Letter::Ready(answer) => drop(answer.send(is_ready)),
                 Letter::Watch(_, rows) => {
                     rows.send(fixture::event()).await.ok();

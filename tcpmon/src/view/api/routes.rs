@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::filter::{Filter, FilterError};
 use crate::core::query::{DEFAULT_ROWS, SCHEMA, SocketsQuestion, Sort};
+use crate::core::recording;
 
 const SUMMARY: &str = "/v1/summary";
 const SOCKETS: &str = "/v1/sockets";
@@ -14,6 +15,7 @@ const EVENTS: &str = "/v1/events";
 const ENDINGS: &str = "/v1/endings";
 const NAMESPACES: &str = "/v1/namespaces";
 const VERDICTS: &str = "/v1/verdicts";
+const RECORD: &str = "/v1/record";
 const PROCESSES: &str = "/v1/processes";
 const PROCESS: &str = "/v1/process";
 const LISTENERS: &str = "/v1/listeners";
@@ -33,6 +35,8 @@ pub enum Question {
     Sockets(SocketsQuestion),
     /// Transitions from now on.
     Events(Filter),
+    /// Everything the table knows and is told of matching sockets, as a recording.
+    Record(Filter),
     /// Connections that ended otherwise than in order.
     Endings,
     /// The network namespaces.
@@ -78,11 +82,8 @@ impl Question {
                 }
                 target.text
             }
-            Self::Events(filter) => {
-                let mut target = Target::new(EVENTS);
-                target.filter(filter);
-                target.text
-            }
+            Self::Events(filter) => filtered(EVENTS, filter),
+            Self::Record(filter) => filtered(RECORD, filter),
         }
     }
 
@@ -98,7 +99,7 @@ impl Question {
             PROCESSES | LISTENERS | DESTINATIONS => &[LIMIT],
             PROCESS => &[PID],
             SOCKETS => &[FILTER, SORT, LIMIT],
-            EVENTS => &[FILTER],
+            EVENTS | RECORD => &[FILTER],
             _ => return Err(BadQuestion::NoSuchPath),
         };
         let parameters = Parameters::parse(query.unwrap_or_default(), known)?;
@@ -109,6 +110,7 @@ impl Question {
                 limit: parameters.limit()?,
             }),
             EVENTS => Self::Events(parameters.filter()?),
+            RECORD => Self::Record(lasting(parameters.filter()?)?),
             ENDINGS => Self::Endings,
             NAMESPACES => Self::Namespaces,
             VERDICTS => Self::Verdicts,
@@ -138,7 +140,7 @@ impl fmt::Display for BadQuestion {
             Self::NoSuchPath => write!(
                 f,
                 "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {VERDICTS}, {EVENTS}, \
-                 {ENDINGS}, {NAMESPACES}, {LISTENERS}, {DESTINATIONS}, {PROCESSES} or {PROCESS}"
+                 {ENDINGS}, {NAMESPACES}, {LISTENERS}, {DESTINATIONS}, {PROCESSES}, {PROCESS} or {RECORD}"
             ),
             Self::Query(message) => f.write_str(message),
             Self::Filter(error) => error.fmt(f),
@@ -188,6 +190,20 @@ const fn sort_name(sort: Sort) -> &'static str {
     match sort {
         Sort::Age => "age",
         Sort::Newest => "newest",
+    }
+}
+
+fn filtered(path: &str, filter: &Filter) -> String {
+    let mut target = Target::new(path);
+    target.filter(filter);
+    target.text
+}
+
+/// A filter that the same sockets match all the time.
+fn lasting(filter: Filter) -> Result<Filter, BadQuestion> {
+    match recording::refuse(&filter) {
+        Some(sentence) => Err(BadQuestion::Query(sentence.to_owned())),
+        None => Ok(filter),
     }
 }
 
@@ -369,7 +385,7 @@ mod tests {
                 "/",
                 "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/verdicts, \
                  /v1/events, /v1/endings, /v1/namespaces, /v1/listeners, /v1/destinations, \
-                 /v1/processes or /v1/process",
+                 /v1/processes, /v1/process or /v1/record",
             ),
             ("/v1/process", "pid is the number of a process, not \"\""),
             (
@@ -387,6 +403,10 @@ mod tests {
             (
                 "/v1/events?filters=pid=1",
                 "there is no \"filters\"; choose by filter",
+            ),
+            (
+                "/v1/record?filter=age+%3E+5m",
+                recording::refuse(&"age > 5m".parse().unwrap()).unwrap(),
             ),
             (
                 "/v1/sockets?sort=size",
@@ -439,12 +459,17 @@ mod tests {
             let Ok(Question::Events(got)) = parse(&target) else {
                 panic!("{target}");
             };
-            prop_assert_eq!(got, sent.filter);
+            prop_assert_eq!(got, sent.filter.clone());
+            let target = Question::Record(sent.filter.clone()).target();
+            match parse(&target) {
+                Ok(Question::Record(got)) => prop_assert_eq!(got, sent.filter),
+                _ => prop_assert!(sent.filter.changes_with_time()),
+            }
         }
 
         #[test]
         fn any_target_is_a_question_or_an_error(query in ".{0,99}") {
-            for path in [SUMMARY, SOCKETS, EVENTS] {
+            for path in [SUMMARY, SOCKETS, EVENTS, RECORD] {
                 drop(Question::parse(path, Some(&query)));
             }
         }

@@ -12,6 +12,7 @@ use crate::mailbox::{Mailbox, Stopped};
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
+const RECORDING: &str = "application/vnd.tcpmon.recording";
 
 /// Answers requests on the unix socket from the owner behind `mailbox`.
 pub fn router(mailbox: Mailbox) -> Router {
@@ -52,6 +53,10 @@ async fn ask(mailbox: &Mailbox, question: Question) -> Result<Response, Stopped>
             let sockets = mailbox.sockets(question).await?;
             streamed(JSON, Body::from_stream(body::sockets(sockets)))
         }
+        Question::Record(filter) => {
+            let recording = mailbox.record(filter).await?;
+            streamed(RECORDING, Body::from_stream(body::recording(recording)))
+        }
         Question::Events(filter) => {
             let rows = mailbox.watch(filter).await?;
             streamed(NDJSON, Body::from_stream(body::events(rows)))
@@ -78,6 +83,7 @@ mod tests {
         Destinations, Endings, EventRow, Listeners, Namespaces, ProcessAnswer, Processes, Sockets,
         Summary,
     };
+    use crate::core::recording::{FRAME_HEAD, FrameHead, Header, preamble};
     use crate::mailbox::Letter;
     use crate::view::api::fixture::owner;
     use crate::view::fixture;
@@ -175,6 +181,22 @@ mod tests {
         );
         let event: EventRow = serde_json::from_str(&line).unwrap();
         assert_eq!(event, fixture::event());
+    }
+
+    #[tokio::test]
+    async fn a_recording_begins_as_a_file_does() {
+        let response = respond(owner(true), "GET", "/v1/record").await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], RECORDING);
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let frames = bytes.strip_prefix(&preamble()).unwrap();
+        let (head, rest) = frames.split_first_chunk::<FRAME_HEAD>().unwrap();
+        let head = FrameHead::parse(head).unwrap();
+        let first = head.unpack(&rest[..head.length]).unwrap();
+        let header = Header::parse(&first.payload);
+        assert_eq!(header, Some(fixture::recording_header()));
+        let (head, rest) = rest[head.length..].split_first_chunk().unwrap();
+        let items = FrameHead::parse(head).unwrap().unpack(rest).unwrap();
+        assert_eq!(items.payload, fixture::batch().payload);
     }
 
     #[tokio::test]

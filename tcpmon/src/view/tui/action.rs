@@ -7,6 +7,7 @@ use super::feed::{Snapshot, Wants};
 use super::place::View;
 use crate::core::filter::Filter;
 use crate::core::query::EventRow;
+use crate::core::recording::Control;
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(super) enum Command {
     /// So many seconds towards now.
     Newer(u64),
     Mouse,
+    /// Of a recording.
+    Play(Control),
     Stroke(Stroke),
     Complete,
     Apply,
@@ -78,6 +81,8 @@ pub(super) enum Effect {
     Watch(u64, Option<Filter>),
     /// Take the terminal over again, whatever somebody did to it, and draw everything.
     Retake,
+    /// Play the recording otherwise.
+    Control(Control),
     /// Take the mouse, or leave it to the terminal.
     Mouse(bool),
 }

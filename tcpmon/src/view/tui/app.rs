@@ -18,6 +18,7 @@ use super::theme::Theme;
 use super::views;
 use crate::core::filter::{Filter, FilterError};
 use crate::core::query::{DEFAULT_ROWS, EventRow, ProcessRow, SocketRow, SocketsQuestion, Sort};
+use crate::core::recording::Playback;
 use crate::view::format::Charset;
 
 /// Rows beyond the screen that are asked for, in screens: the next page is there when its key is
@@ -95,6 +96,8 @@ pub(super) struct Seen {
 pub(super) enum Mode {
     /// They command.
     Browse,
+    /// They command, and some of them the recording that is played.
+    Replay,
     /// They are text.
     Edit,
 }
@@ -126,6 +129,8 @@ pub(super) struct App {
     pub(super) watching: (u64, Option<Filter>),
     pub(super) is_frozen: bool,
     pub(super) has_mouse: bool,
+    /// Where the recording is played, if it is one.
+    pub(super) playback: Option<Playback>,
     /// The first line of the help that is shown.
     pub(super) help: Option<usize>,
 }
@@ -158,15 +163,25 @@ impl App {
             watching: (0, None),
             is_frozen: false,
             has_mouse: options.mouse,
+            playback: None,
             help: None,
         }
     }
 
     pub(super) const fn mode(&self) -> Mode {
-        match self.edit {
-            Some(_) => Mode::Edit,
-            None => Mode::Browse,
+        match (&self.edit, &self.playback) {
+            (Some(_), _) => Mode::Edit,
+            (None, Some(_)) => Mode::Replay,
+            (None, None) => Mode::Browse,
         }
+    }
+
+    /// The time that moments are remembered by: that of the recording, where it is one.
+    pub(super) fn time(&self) -> Duration {
+        let playback = self.playback.as_ref();
+        playback.map_or(self.now, |playback| {
+            Duration::from_nanos(playback.position_ns)
+        })
     }
 
     /// Where the user is.

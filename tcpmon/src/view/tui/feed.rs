@@ -7,6 +7,7 @@ use crate::core::query::{
     Destinations, EventRow, Listeners, Namespaces, Processes, Sockets, SocketsQuestion, Summary,
     Verdicts,
 };
+use crate::core::recording::{Control, Playback};
 
 /// What a screen needs. Every limit is what fits on it, or what has to be sorted.
 #[derive(Clone, Debug, Default)]
@@ -69,4 +70,12 @@ pub trait Feed: Clone + Send + Sync + 'static {
 
     /// The transitions of matching sockets from now on.
     fn watch(&self, filter: Filter) -> impl Future<Output = Result<Self::Watch, String>> + Send;
+
+    /// Where it is played, if it is a recording.
+    fn playback(&self) -> Option<Playback> {
+        None
+    }
+
+    /// Asks for another place or speed; what is no recording has none.
+    fn control(&self, _: Control) {}
 }

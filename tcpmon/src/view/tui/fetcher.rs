@@ -51,6 +51,11 @@ impl<F: Feed> Fetcher<F> {
         }
     }
 
+    /// Where the answers come from.
+    pub(super) const fn feed(&self) -> &F {
+        &self.feed
+    }
+
     /// Asks. There is room, as no more than one question is open.
     pub(super) async fn ask(&self, request: Request) -> anyhow::Result<()> {
         let sent = self.requests.send(request).await;

@@ -6,6 +6,7 @@ use super::action::Command;
 use super::app::Mode;
 use super::edit::Stroke;
 use super::place::View;
+use crate::core::recording::Control;
 
 /// Keys and what they do.
 pub(super) struct Binding {
@@ -73,6 +74,24 @@ pub(super) const BROWSE: &[Binding] = {
     }
 };
 
+/// Keys that move about in a recording, in front of those of [`BROWSE`].
+pub(super) const REPLAY: &[Binding] = {
+    use Command::Play as P;
+    use Control as C;
+    use KeyCode::Char;
+    bindings! {
+        [(Char(' '), NONE)] => P(C::Toggle), "pause, or play on", Some("pause");
+        [(Char('-'), NONE)] => P(C::Slower), "play slower", None;
+        [(Char('+'), NONE), (Char('='), NONE)] => P(C::Faster), "play faster", Some("faster");
+        [(Char('['), NONE)] => P(C::Back(5)), "five seconds back", Some("back 5 s");
+        [(Char(']'), NONE)] => P(C::Forward(5)), "five seconds on", Some("on 5 s");
+        [(Char('{'), NONE)] => P(C::Back(60)), "a minute back", None;
+        [(Char('}'), NONE)] => P(C::Forward(60)), "a minute on", None;
+        [(Char('<'), NONE)] => P(C::Beginning), "to the beginning", None;
+        [(Char('>'), NONE)] => P(C::End), "to the end", None;
+    }
+};
+
 /// Keys that are not text while a filter is typed.
 pub(super) const EDIT: &[Binding] = {
     use Command as C;
@@ -96,6 +115,12 @@ impl Binding {
     /// The first key.
     pub(super) fn key(&self) -> String {
         self.keys.first().map_or_else(String::new, name)
+    }
+
+    /// Whether the keys of another do something else than it says: all of its keys are among them.
+    pub(super) fn is_hidden_by(&self, table: &[Self]) -> bool {
+        let taken = |key| table.iter().any(|other| other.keys.contains(key));
+        self.keys.iter().all(taken)
     }
 
     /// All keys.
@@ -131,10 +156,14 @@ fn name((code, modifiers): &(KeyCode, KeyModifiers)) -> String {
 /// What a key asks for, where `browse` are the keys that command.
 pub(super) fn command(browse: &[Binding], key: &KeyEvent, mode: Mode) -> Option<Command> {
     let table = match mode {
-        Mode::Browse => browse,
+        Mode::Browse | Mode::Replay => browse,
         Mode::Edit => EDIT,
     };
-    let bound = table.iter().find(|binding| binding.has(key));
+    let first = match mode {
+        Mode::Replay => REPLAY,
+        Mode::Browse | Mode::Edit => &[],
+    };
+    let bound = first.iter().chain(table).find(|binding| binding.has(key));
     match (bound, mode, key.code) {
         (Some(binding), _, _) => Some(binding.command),
         (None, Mode::Edit, KeyCode::Char(c))
@@ -156,7 +185,7 @@ mod tests {
 
     #[test]
     fn no_key_is_bound_twice() {
-        for table in [BROWSE, EDIT] {
+        for table in [BROWSE, REPLAY, EDIT] {
             let keys: Vec<_> = table.iter().flat_map(|binding| binding.keys).collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{key:?}");

@@ -19,8 +19,9 @@ use super::app::{App, TopOptions};
 use super::edit::Stroke;
 use super::feed::Snapshot;
 use super::render::render;
-use super::update::update;
+use super::update::{play, update};
 use crate::core::query::{EventRow, Sockets};
+use crate::core::recording::{Playback, Speed};
 use crate::view::fixture;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -81,6 +82,26 @@ fn feed(app: &mut App, result: Result<Snapshot, String>) {
 
 fn fed(width: u16, height: u16) -> App {
     let mut app = app(width, height);
+    feed(&mut app, Ok(snapshot(40, 10_000)));
+    app
+}
+
+/// A recording, so many seconds after its beginning.
+fn playback(seconds: u64) -> Playback {
+    Playback {
+        position_ns: seconds * 1_000_000_000,
+        length_ns: 300 * 1_000_000_000,
+        clock: "2026-01-02T03:04:05Z".to_owned(),
+        speed: Speed::NATURAL.faster(),
+        is_playing: true,
+        is_seeking: false,
+        turns: 0,
+    }
+}
+
+fn replayed(width: u16, height: u16) -> App {
+    let mut app = app(width, height);
+    play(&mut app, Some(playback(95)));
     feed(&mut app, Ok(snapshot(40, 10_000)));
     app
 }

@@ -8,11 +8,13 @@ mod receive;
 use ratatui::layout::Size;
 
 use super::action::{Action, Command, Effect, Request};
-use super::app::{ActiveFilter, App};
+use super::app::{ActiveFilter, App, Seen};
 use super::edit::FilterEdit;
+use super::history::History;
 use super::place::{Level, Place, View};
 use super::views;
 use crate::core::explain::{self, Topic};
+use crate::core::recording::Playback;
 
 /// Changes the app as `action` demands.
 pub(super) fn update(app: &mut App, action: Action) -> Vec<Effect> {
@@ -23,6 +25,10 @@ pub(super) fn update(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Command(Command::Mouse) => {
             app.has_mouse = !app.has_mouse;
             effects.push(Effect::Mouse(app.has_mouse));
+        }
+        Action::Command(Command::Play(control)) => {
+            app.schedule.want();
+            effects.push(Effect::Control(control));
         }
         Action::Command(command) => obey(app, command),
         Action::Click(column, row) => click::click(app, column, row),
@@ -43,6 +49,18 @@ pub(super) fn update(app: &mut App, action: Action) -> Vec<Effect> {
     effects
 }
 
+/// Takes over where a recording is played. After a way back what was seen is of another time.
+pub(super) fn play(app: &mut App, playback: Option<Playback>) {
+    let turns = |playback: &Option<Playback>| playback.as_ref().map(|playback| playback.turns);
+    if app.playback.is_some() && turns(&app.playback) != turns(&playback) {
+        app.history = History::default();
+        app.seen = Seen::default();
+        app.schedule.want();
+        moving::rearrange(app);
+    }
+    app.playback = playback;
+}
+
 /// Watches what is of interest now, if that has changed.
 fn watch(app: &mut App) -> Option<Effect> {
     let wanted = app.to_watch();
@@ -50,14 +68,14 @@ fn watch(app: &mut App) -> Option<Effect> {
         return None;
     }
     app.watching = (app.watching.0 + 1, wanted.clone());
-    app.seen = super::app::Seen::default();
+    app.seen = Seen::default();
     moving::rearrange(app);
     Some(Effect::Watch(app.watching.0, wanted))
 }
 
 fn obey(app: &mut App, command: Command) {
     match command {
-        Command::Quit | Command::Suspend | Command::Mouse => {}
+        Command::Quit | Command::Suspend | Command::Mouse | Command::Play(_) => {}
         Command::Help => app.help = app.help.map_or(Some(0), |_| None),
         Command::Explain => explain_selected(app),
         Command::View(view) => go_to(app, view),

@@ -39,6 +39,7 @@ pub(super) const BROWSE: &[Binding] = {
 pub(super) const HELP: Help = Help {
     title: " tcpmon top --prometheus ",
     browse: BROWSE,
+    first: &[],
     marks: [
         ("!", "!", "a warning or worse, or nobody watches it"),
         ("<", "<", "of a clock: it may be right, or so far off"),

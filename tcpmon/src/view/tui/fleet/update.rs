@@ -141,6 +141,7 @@ fn obey(app: &mut App, command: Command) {
         | Command::PreviousView
         | Command::Older(_)
         | Command::Newer(_)
+        | Command::Play(_)
         | Command::Complete => {}
     }
     show_selection(app);

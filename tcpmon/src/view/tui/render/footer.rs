@@ -3,9 +3,9 @@
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::super::app::App;
+use super::super::app::{App, Mode};
 use super::super::edit::FilterEdit;
-use super::super::keys::{BROWSE, Binding, EDIT};
+use super::super::keys::{BROWSE, Binding, EDIT, REPLAY};
 use super::{exactly, join};
 use crate::view::format::{sanitise_bounded, width};
 
@@ -18,7 +18,11 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
     if let Some(edit) = &app.edit {
         return editing(app, edit, columns);
     }
-    let keys = Line::styled(hints(BROWSE, columns), app.theme.quiet());
+    let replay = match app.mode() {
+        Mode::Replay => REPLAY,
+        Mode::Browse | Mode::Edit => &[],
+    };
+    let keys = Line::styled(hints_after(replay, BROWSE, columns), app.theme.quiet());
     let Some(notice) = app.notice().filter(|_| area.height > 1) else {
         return vec![keys];
     };
@@ -72,7 +76,13 @@ const fn room(columns: usize) -> usize {
 
 /// Keys and what they do, as many as fit.
 pub(in super::super) fn hints(table: &[Binding], columns: usize) -> String {
-    let hints = table.iter().filter_map(|binding| {
+    hints_after(&[], table, columns)
+}
+
+/// The same, with those of `first` before them; keys that these take are left out.
+fn hints_after(first: &[Binding], table: &[Binding], columns: usize) -> String {
+    let table = table.iter().filter(|binding| !binding.is_hidden_by(first));
+    let hints = first.iter().chain(table).filter_map(|binding| {
         let hint = binding.hint?;
         Some(format!("{} {hint}", binding.key()))
     });

@@ -11,6 +11,7 @@ use super::super::history::Moment;
 use super::super::theme::Theme;
 use super::join;
 use crate::core::query::Summary;
+use crate::core::recording::Playback;
 use crate::view::format::{age, count, rate, sanitise_bounded, width};
 
 /// Host names and kernel releases may be longer, but then their beginning tells.
@@ -22,7 +23,11 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
     let charset = app.theme.charset();
     let separator = charset.pick(" │ ", " | ");
     let Some(data) = &app.data else {
-        let title = Line::styled("tcpmon", app.theme.strong());
+        let title = match app.playback {
+            Some(_) => "recording",
+            None => "tcpmon",
+        };
+        let title = Line::styled(title, app.theme.strong());
         return vec![title, figures(app.theme, mark(app), &[], columns)];
     };
     let summary = &data.snapshot.summary;
@@ -34,6 +39,15 @@ pub(super) fn lines(app: &App, area: Rect) -> Vec<Line<'static>> {
         safe(&summary.health.rung),
         format!("up {}", age(summary.uptime_seconds, false, charset)),
     ];
+    let about = match &app.playback {
+        Some(_) => [
+            &[format!("recording of {}", safe(&summary.host))],
+            &about[2..4],
+            &about[..1],
+        ]
+        .concat(),
+        None => about.to_vec(),
+    };
     let about = Line::styled(join(&about, separator, columns), app.theme.strong());
     let pieces = pieces(app, summary);
     vec![about, figures(app.theme, mark(app), &pieces, columns)]
@@ -84,7 +98,24 @@ pub(in super::super) fn figures(
     Line::from(spans)
 }
 
+/// Where in the recording, and when that was.
+fn place(app: &App, playback: &Playback) -> String {
+    let charset = app.theme.charset();
+    let span = |nanoseconds: u64| age(nanoseconds as f64 / 1e9, false, charset);
+    let how = match playback {
+        playback if playback.is_seeking => "SEEKING".to_owned(),
+        playback if playback.is_at_end() => "END".to_owned(),
+        playback if playback.is_playing => format!("PLAYING {}", playback.speed),
+        playback => format!("PAUSED {}", playback.speed),
+    };
+    let (at, length) = (span(playback.position_ns), span(playback.length_ns));
+    format!(" {how} {at} of {length}, {} ", playback.clock)
+}
+
 fn mark(app: &App) -> Option<(String, Style)> {
+    if let Some(playback) = app.playback.as_ref().filter(|_| !app.is_frozen) {
+        return Some((place(app, playback), app.theme.frozen()));
+    }
     if let (Some(_), Some(moment)) = (app.past, app.moment()) {
         let ago = app.now.saturating_sub(moment.at).as_secs_f64();
         let ago = age(ago, false, app.theme.charset());

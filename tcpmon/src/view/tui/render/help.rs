@@ -3,7 +3,8 @@
 use ratatui::layout::{Rect, Size};
 use ratatui::text::Line;
 
-use super::super::keys::{BROWSE, Binding, EDIT};
+use super::super::app::App;
+use super::super::keys::{BROWSE, Binding, EDIT, REPLAY};
 use super::super::theme::Theme;
 use super::exactly;
 use crate::view::format::{Charset, pad_right};
@@ -14,20 +15,38 @@ const WIDTH: u16 = 58;
 pub(in super::super) struct Help {
     pub(in super::super) title: &'static str,
     pub(in super::super) browse: &'static [Binding],
+    /// Keys that come before those.
+    pub(in super::super) first: &'static [Binding],
     /// A mark, the same in ASCII, and what it means.
     pub(in super::super) marks: [(&'static str, &'static str, &'static str); 3],
 }
 
 /// The help of `tcpmon top`.
-pub(in super::super) const TOP: Help = Help {
+const TOP: Help = Help {
     title: " tcpmon top ",
     browse: BROWSE,
+    first: &[],
     marks: [
         ("!", "!", "a minute or more in a passing state"),
         ("≥", ">=", "at least: older than the agent"),
         ("-", "-", "unknown, or not applicable"),
     ],
 };
+
+/// That of `tcpmon replay`.
+const TAPE: Help = Help {
+    title: " tcpmon replay ",
+    first: REPLAY,
+    ..TOP
+};
+
+/// The help of what is shown.
+pub(in super::super) const fn of(app: &App) -> &'static Help {
+    match app.playback {
+        Some(_) => &TAPE,
+        None => &TOP,
+    }
+}
 
 impl Help {
     /// Where the help stands: in the middle, as high as it needs to be.
@@ -79,16 +98,21 @@ impl Help {
         let mut lines = Vec::new();
         let entry = |keys: &str, help: &str| format!(" {} {help}", pad_right(keys, 14));
         let documented = |binding: &&Binding| !binding.help.is_empty();
-        let entries = |table: &[Binding]| -> Vec<String> {
-            let table = table.iter().filter(documented);
+        let entries = |table: &[Binding], first: &[Binding]| -> Vec<String> {
+            let reachable = |binding: &&Binding| !binding.is_hidden_by(first);
+            let table = table.iter().filter(documented).filter(reachable);
             table
                 .map(|binding| entry(&binding.keys(), binding.help))
                 .collect()
         };
-        lines.extend(entries(self.browse));
+        lines.extend(entries(self.first, &[]));
+        if !self.first.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(entries(self.browse, self.first));
         lines.push(String::new());
         lines.push(" While a filter is typed".to_owned());
-        lines.extend(entries(EDIT));
+        lines.extend(entries(EDIT, &[]));
         lines.push(String::new());
         lines.push(" Marks".to_owned());
         for (unicode, ascii, meaning) in self.marks {

@@ -21,7 +21,7 @@ use crate::view::format::{pad_right, width};
 pub(super) use footer::hints;
 pub(super) use grid::Grid;
 pub(super) use header::{figures, freshness};
-pub(super) use help::{Help, TOP};
+pub(super) use help::{Help, of as help_of};
 pub(super) use table::column_at;
 pub(super) use tabs::tab_at;
 
@@ -38,8 +38,9 @@ pub(super) fn render(frame: &mut Frame<'_>, app: &App) {
         frame.set_cursor_position(Position::new(column, panes.footer.y));
     }
     if let Some(first) = app.help {
-        let lines = TOP.lines(app.theme, app.size, first);
-        paint(frame, TOP.area(app.size), lines);
+        let help = help::of(app);
+        let lines = help.lines(app.theme, app.size, first);
+        paint(frame, help.area(app.size), lines);
     }
 }
 

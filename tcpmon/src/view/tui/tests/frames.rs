@@ -109,6 +109,49 @@ fn narrow_terminals_have_a_reduced_form() {
 }
 
 #[test]
+fn a_recording_says_that_it_is_one() {
+    for size in SIZES {
+        let app = replayed(size.0, size.1);
+        golden(&format!("replay-{}x{}", size.0, size.1), &app);
+    }
+    let mut app = replayed(100, 50);
+    press(&mut app, &[Command::Help]);
+    golden("replay-help", &app);
+    let mut narrow = replayed(60, 12);
+    assert!(frame(&narrow).contains("recording of"));
+    play(
+        &mut narrow,
+        Some(Playback {
+            is_seeking: true,
+            ..playback(9)
+        }),
+    );
+    assert!(frame(&narrow).contains("SEEKING"));
+}
+
+#[test]
+fn going_back_forgets_what_was_seen_later() {
+    let mut app = replayed(80, 24);
+    press_and_feed(&mut app, Command::View(View::Events));
+    happen(&mut app, vec![fixture::event(); 3], 12);
+    for second in 100..110 {
+        play(&mut app, Some(playback(second)));
+        feed(&mut app, Ok(snapshot(4, 4)));
+    }
+    let course = |app: &App| app.history.span();
+    assert_eq!(course(&app), Some((SECOND * 95, SECOND * 109)));
+    let back = Playback {
+        turns: 1,
+        ..playback(20)
+    };
+    play(&mut app, Some(back));
+    assert_eq!(course(&app), None);
+    assert_eq!(app.rows().count(), 0, "its events were later");
+    feed(&mut app, Ok(snapshot(4, 4)));
+    assert_eq!(course(&app), Some((SECOND * 20, SECOND * 20)));
+}
+
+#[test]
 fn too_small() {
     for (width, height) in [(59, 24), (80, 11), (1, 1)] {
         let app = fed(width, height);

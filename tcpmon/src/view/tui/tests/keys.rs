@@ -1,8 +1,9 @@
 //! Every key in the help does something.
 
 use super::*;
+use crate::core::recording::Control;
 use crate::view::tui::app::Mode;
-use crate::view::tui::keys::{BROWSE, EDIT};
+use crate::view::tui::keys::{BROWSE, EDIT, REPLAY, command};
 use crate::view::tui::place::View;
 
 /// In the middle of everything: what can be moved can be moved both ways, and there is a past.
@@ -54,6 +55,35 @@ fn while_browsing() {
         let is_different = state(&app) != before || !effects.is_empty();
         assert!(is_different, "{} ({})", binding.keys(), binding.help);
     }
+}
+
+#[test]
+fn while_a_recording_is_played() {
+    for binding in REPLAY {
+        let mut app = replayed(80, 24);
+        let Command::Play(control) = binding.command else {
+            panic!("{}", binding.keys());
+        };
+        assert_eq!(app.mode(), Mode::Replay);
+        let effects = update(&mut app, Action::Command(binding.command));
+        let is_asked = |effect: &Effect| matches!(effect, Effect::Control(it) if *it == control);
+        assert!(effects.iter().any(is_asked), "{}", binding.keys());
+    }
+}
+
+#[test]
+fn keys_of_a_recording_come_first_and_the_others_stay() {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    let press = |c| {
+        command(
+            BROWSE,
+            &KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
+            Mode::Replay,
+        )
+    };
+    assert_eq!(press(' '), Some(Command::Play(Control::Toggle)));
+    assert_eq!(press('f'), Some(Command::Freeze));
+    assert_eq!(press('8'), Some(Command::View(View::Diagram)));
 }
 
 #[test]

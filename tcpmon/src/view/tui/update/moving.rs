@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::action::Command;
 use super::super::app::App;
 use super::super::place::{Order, Place, View};
-use super::super::render::TOP;
+use super::super::render::help_of;
 use super::super::views::{self, diagram, sockets};
 
 /// Moves the selection, or scrolls the page or the help.
@@ -33,9 +33,9 @@ pub(super) fn step(app: &mut App, command: Command) {
 }
 
 fn by(app: &mut App, steps: isize) {
-    if let Some(line) = &mut app.help {
+    if let Some(line) = app.help {
         let next = line.saturating_add_signed(steps);
-        *line = next.min(TOP.last_line(app.size));
+        app.help = Some(next.min(help_of(app).last_line(app.size)));
         return;
     }
     if app.level().place.is_page() {

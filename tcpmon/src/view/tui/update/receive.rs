@@ -13,7 +13,7 @@ pub(super) fn answer(app: &mut App, answer: Answer) {
         Ok(mut snapshot) => {
             app.error = None;
             let now = app.now;
-            let moment = Moment::new(now, &snapshot, app.theme.charset());
+            let moment = Moment::new(app.time(), &snapshot, app.theme.charset());
             app.history.add(moment.clone());
             for level in &mut app.trail {
                 level.refresh(&snapshot, now);
