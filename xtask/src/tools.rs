@@ -21,8 +21,11 @@ const FROM_PACKAGES: &[(&str, &str)] = &[
 /// `(program, packages)`: unpacked and not installed, because some would start a service. The last
 /// has the program, those before it the libraries that machines do not have.
 const UNPACKED: &[(&str, &[&str])] = &[
-    // Checks metrics and alert rules.
+    // Checks metrics and alert rules, and scrapes and judges as in production.
     ("promtool", &["prometheus"]),
+    ("prometheus", &["prometheus"]),
+    // Tells of alerts.
+    ("prometheus-alertmanager", &["prometheus-alertmanager"]),
     // A server that is well, or stands before one that is not; and its load.
     ("nginx", &["nginx"]),
     ("wrk", &["libluajit-5.1-2", "wrk"]),

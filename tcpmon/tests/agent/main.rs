@@ -18,6 +18,7 @@ mod model;
 mod names;
 mod owners;
 mod passing;
+mod planted;
 mod privileges;
 mod processes;
 mod recording;
@@ -46,6 +47,8 @@ mod place;
 #[path = "../common/puppet.rs"]
 #[expect(dead_code, reason = "the kernel tests need more of it")]
 mod puppet;
+#[path = "../common/tools.rs"]
+mod tools;
 
 /// Puppets of these tests only have sockets.
 fn trick(name: &str) -> String {

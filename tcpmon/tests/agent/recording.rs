@@ -17,7 +17,8 @@ use crate::command::{Ran, Running, run, tcpmon};
 use crate::net::{address, listener, pair};
 use crate::place::in_namespace;
 use crate::running::Agent;
-use crate::screen::{impatient, leak, text};
+use crate::planted::{impatient, leak};
+use crate::screen::text;
 use crate::tmux::Terminal;
 use crate::world::{check, in_workplace, within};
 
@@ -97,11 +98,11 @@ fn a_leak_is_told_again_as_it_was() {
     in_namespace(|_| {
         let place = TempDir::new().expect("a directory");
         let file = place.path().join("leak.rec");
-        let agent = impatient(&place);
+        let agent = impatient(&place, "leaky");
         in_workplace(|netns| {
             let filter = format!("netns = {netns}");
             // Before the recording: connections that linger, one that is over, one that is open.
-            let (leaky, _) = leak(12);
+            let (leaky, _) = leak("leaky", 12);
             let listener = listener();
             let (client, server) = pair(&listener);
             drop(client);

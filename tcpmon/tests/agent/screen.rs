@@ -1,55 +1,18 @@
 //! `tcpmon top` in a terminal, with a real agent and real sockets.
 
-use std::net::TcpStream;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
-use tcpmon::core::verdict::Kind;
 use tempfile::TempDir;
 
-use crate::net::{ANY_PORT, listener, pair};
+use crate::net::{listener, pair};
 use crate::place::in_namespace;
-use crate::puppet::Puppet;
+use crate::planted::{impatient, leak};
 use crate::running::Agent;
 use crate::tmux::{Terminal, keep};
 use crate::world::{check, in_workplace, within};
 
 const TOP: &str = env!("CARGO_BIN_EXE_tcpmon");
-
-/// A server that accepts connections whose peers leave, and closes none.
-pub(crate) fn leak(connections: usize) -> (Puppet, u16) {
-    let mut leaky = Puppet::start("leaky");
-    let port: u16 = leaky.ask("listen").parse().expect("a port");
-    for _ in 0..connections {
-        let client = TcpStream::connect((ANY_PORT.ip(), port)).expect("connects");
-        leaky.ask("accept");
-        drop(client);
-    }
-    (leaky, port)
-}
-
-/// An agent that calls a leak of our server one at once, and judges nobody else: other tests leak, too.
-pub(crate) fn impatient(place: &TempDir) -> Agent {
-    let mut text = String::from(
-        "[audit]\ninterval = \"1s\"\n\
-         [verdicts.close_wait]\nage = \"20days\"\nleak_age = \"20days\"\n",
-    );
-    for kind in Kind::ALL {
-        if kind != Kind::CloseWaitLeak {
-            text.push_str(&format!(
-                "[[verdicts.ignore]]\nverdict = \"{}\"\n",
-                kind.name()
-            ));
-        }
-    }
-    text.push_str(
-        "[[verdicts.override]]\nprocess = \"leaky\"\n\
-         close_wait.age = \"200ms\"\nclose_wait.leak_age = \"500ms\"\n",
-    );
-    let file = place.path().join("impatient.toml");
-    std::fs::write(&file, text).expect("written");
-    Agent::start(&["--config", file.to_str().expect("UTF-8")])
-}
 
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -59,9 +22,9 @@ pub(crate) fn text(path: &Path) -> &str {
 fn a_leak_is_three_keys_away_from_its_oldest_socket_and_the_advice() {
     in_namespace(|_| {
         let place = TempDir::new().expect("a directory");
-        let agent = impatient(&place);
+        let agent = impatient(&place, "leaky");
         in_workplace(|_| {
-            let (leaky, port) = leak(12);
+            let (leaky, port) = leak("leaky", 12);
             let socket = agent.socket();
             let top = [TOP, "top", "--socket", text(&socket)];
             let Some(terminal) = Terminal::start((100, 30), &top) else {

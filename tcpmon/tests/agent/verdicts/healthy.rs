@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::program::{Program, find, unpacked};
+use super::program::Program;
 use super::stage::Scene;
 use crate::net::{ANY_PORT, address};
+use crate::tools::{find, unpacked};
 use crate::world::{check, within};
 
 /// How long a healthy server is under load, in seconds.

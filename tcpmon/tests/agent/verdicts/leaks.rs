@@ -7,10 +7,11 @@ use tcpmon::core::verdict::{Kind, Severity};
 
 use super::healthy::Nginx;
 use super::load::{Load, ask};
-use super::program::{Program, find, name_of};
+use super::program::{Program, name_of};
 use super::stage::{Said, Scene, is, ns, seconds_between};
 use crate::command::run;
 use crate::place::now_ns;
+use crate::tools::find;
 use crate::world::{check, within};
 
 const KIND: Kind = Kind::CloseWaitLeak;

@@ -1,10 +1,9 @@
 //! Programs of others, as processes of their own.
 
-use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -105,34 +104,4 @@ impl Drop for Program {
 pub(super) fn name_of(pid: u32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).expect("it runs");
     name.trim_end().to_owned()
-}
-
-/// Where `cargo xtask setup --tests` unpacks programs that the machine does not have.
-pub(super) fn unpacked() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| workspace.expect("a workspace").join("target"));
-    target.join("tools")
-}
-
-/// A program that not every machine has: on `PATH`, or unpacked. Without it the scene is skipped, and
-/// says so; in CI that is a failure.
-pub(super) fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs =
-        env::split_paths(&path).chain(["usr/bin", "usr/sbin"].map(|dir| unpacked().join(dir)));
-    let found = dirs
-        .map(|dir| dir.join(program))
-        .find(|path| path.is_file());
-    if found.is_none() {
-        eprintln!(
-            "skipped, because {program} is not installed: `cargo xtask setup --tests` does that"
-        );
-        assert_ne!(
-            env::var("CI").as_deref(),
-            Ok("true"),
-            "CI must have {program}"
-        );
-    }
-    found
 }
