@@ -17,8 +17,8 @@ use crate::world::{check, in_workplace, within};
 const TOP: &str = env!("CARGO_BIN_EXE_tcpmon");
 
 /// A server that accepts connections whose peers leave, and closes none.
-fn leak(connections: usize) -> (Puppet, u16) {
-    let mut leaky = Puppet::start("leaky");
+pub(crate) fn leak(name: &str, connections: usize) -> (Puppet, u16) {
+    let mut leaky = Puppet::start(name);
     let port: u16 = leaky.ask("listen").parse().expect("a port");
     for _ in 0..connections {
         let client = TcpStream::connect((ANY_PORT.ip(), port)).expect("connects");
@@ -28,8 +28,9 @@ fn leak(connections: usize) -> (Puppet, u16) {
     (leaky, port)
 }
 
-/// An agent that calls a leak of our server one at once, and judges nobody else: other tests leak, too.
-fn impatient(place: &TempDir) -> Agent {
+/// An agent that calls a leak of the server called `name` one at once, and judges nobody else: other tests
+/// leak, too.
+pub(crate) fn impatient(place: &TempDir, name: &str) -> Agent {
     let mut text = String::from(
         "[audit]\ninterval = \"1s\"\n\
          [verdicts.close_wait]\nage = \"20days\"\nleak_age = \"20days\"\n",
@@ -42,10 +43,10 @@ fn impatient(place: &TempDir) -> Agent {
             ));
         }
     }
-    text.push_str(
-        "[[verdicts.override]]\nprocess = \"leaky\"\n\
-         close_wait.age = \"200ms\"\nclose_wait.leak_age = \"500ms\"\n",
-    );
+    text.push_str(&format!(
+        "[[verdicts.override]]\nprocess = \"{name}\"\n\
+         close_wait.age = \"200ms\"\nclose_wait.leak_age = \"500ms\"\n"
+    ));
     let file = place.path().join("impatient.toml");
     std::fs::write(&file, text).expect("written");
     Agent::start(&["--config", file.to_str().expect("UTF-8")])
@@ -59,9 +60,9 @@ fn text(path: &Path) -> &str {
 fn a_leak_is_three_keys_away_from_its_oldest_socket_and_the_advice() {
     in_namespace(|_| {
         let place = TempDir::new().expect("a directory");
-        let agent = impatient(&place);
+        let agent = impatient(&place, "leaky");
         in_workplace(|_| {
-            let (leaky, port) = leak(12);
+            let (leaky, port) = leak("leaky", 12);
             let socket = agent.socket();
             let top = [TOP, "top", "--socket", text(&socket)];
             let Some(terminal) = Terminal::start((100, 30), &top) else {
