@@ -22,6 +22,7 @@ pub use crate::replay::fuzz::{recording, replay};
 pub use crate::source::bpf::fuzz::{btf, program_stats, tracepoint};
 pub use crate::source::features::fuzz::lockdown;
 pub use crate::source::pcap::fuzz::pcap;
+pub use crate::view::export::http::web_config::fuzz::web_config;
 
 /// A decoder and what must hold for it; whether it takes these bytes for what it decodes.
 pub type Harness = fn(&[u8]) -> bool;
@@ -51,6 +52,7 @@ pub const TARGETS: &[(&str, Harness)] = &[
     ("sockstat", sockstat),
     ("stream", stream),
     ("tracepoint", tracepoint),
+    ("web_config", web_config),
 ];
 
 /// As the readers of text files do it: what is not UTF-8 is replaced.

@@ -17,6 +17,11 @@ const FROM_PACKAGES: &[(&str, &str)] = &[
     ("python3", "python3"),
     // Drives `tcpmon top` as a user does.
     ("tmux", "tmux"),
+    // Meets the web server, with TLS.
+    ("curl", "curl"),
+    // Shows the page.
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
 ];
 /// `(program, packages)`: unpacked and not installed, because some would start a service. The last
 /// has the program, those before it the libraries that machines do not have.

@@ -1,12 +1,9 @@
 //! `tcpmon agent`: the daemon.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use std::future::IntoFuture as _;
-
-use anyhow::Context as _;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as ClapArgs};
 use sd_notify::NotifyState;
@@ -23,7 +20,7 @@ use crate::config::{
 use crate::failure::Failure;
 use crate::logging;
 use crate::view::api::{self, listen::ApiListener};
-use crate::view::export;
+use crate::view::export::http::{Options, Web};
 
 /// Flags of `tcpmon agent`. Every one can also be set in the environment and, but for --config, in
 /// the file.
@@ -38,9 +35,20 @@ pub(super) struct Args {
         long = "web.listen-address",
         value_name = "ADDRESS",
         env = "TCPMON_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
         help = help("web.listen-address")
     )]
-    listen_address: Option<SocketAddr>,
+    listen_addresses: Vec<SocketAddr>,
+    #[arg(
+        long = "web.systemd-socket",
+        value_name = "BOOL",
+        env = "TCPMON_WEB_SYSTEMD_SOCKET",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        help = help("web.systemd-socket")
+    )]
+    systemd_socket: Option<bool>,
     #[arg(
         long = "web.telemetry-path",
         value_name = "PATH",
@@ -48,6 +56,31 @@ pub(super) struct Args {
         help = help("web.telemetry-path")
     )]
     telemetry_path: Option<String>,
+    #[arg(
+        long = "web.page",
+        value_name = "BOOL",
+        env = "TCPMON_WEB_PAGE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        help = help("web.page")
+    )]
+    page: Option<bool>,
+    #[arg(
+        long = "web.host-names",
+        value_name = "NAMES",
+        env = "TCPMON_WEB_HOST_NAMES",
+        value_delimiter = ',',
+        help = help("web.host-names")
+    )]
+    host_names: Vec<String>,
+    #[arg(
+        long = "web.config.file",
+        value_name = "FILE",
+        env = "TCPMON_WEB_CONFIG_FILE",
+        help = help("web.config.file")
+    )]
+    web_config_file: Option<PathBuf>,
     #[arg(
         long = "log.level",
         value_enum,
@@ -125,8 +158,12 @@ impl Args {
     fn layer(&self) -> Layer {
         Layer {
             socket: self.socket.clone(),
-            listen_address: self.listen_address,
+            listen_addresses: self.listen_addresses.clone(),
+            systemd_socket: self.systemd_socket,
             telemetry_path: self.telemetry_path.clone(),
+            host_names: self.host_names.clone(),
+            page: self.page,
+            web_config_file: self.web_config_file.clone(),
             log_level: self.log_level,
             log_format: self.log_format,
             audit_interval: self.audit_interval,
@@ -163,8 +200,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let (config, _) = args.load()?;
     logging::start(config.log_level, config.log_format);
     // Before anything is attached: a taken port must not leave a trace.
-    let web = listen(config.listen_address)?;
+    let web = Web::open(web_options(&config))?;
     let mut prepared = app::prepare(&config)?;
+    web.look_again();
     log::info!("watching: {}", prepared.chosen());
     prepared.on_heartbeat(|| notify(&[NotifyState::Watchdog]));
     // The loop and the servers: a long answer on one thread does not keep the ring waiting.
@@ -175,45 +213,38 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         .block_on(serve(args, config, web, prepared))
 }
 
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}: choose another with --web.listen-address")
-    })?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+fn web_options(config: &Config) -> Options {
+    Options {
+        listen_addresses: config.listen_addresses.clone(),
+        takes_systemd_sockets: config.systemd_socket,
+        config_file: config.web_config_file.clone(),
+        telemetry_path: config.telemetry_path.clone(),
+        host_names: config.host_names.clone(),
+        has_page: config.page,
+    }
 }
 
-async fn serve(
-    args: Args,
-    config: Config,
-    web: TcpListener,
-    prepared: Prepared,
-) -> anyhow::Result<()> {
+async fn serve(args: Args, config: Config, web: Web, prepared: Prepared) -> anyhow::Result<()> {
     let mailbox = prepared.mailbox();
     let settings = prepared.settings();
     let socket = ApiListener::bind(&config.socket).await?;
-    let telemetry_path = config.telemetry_path.clone();
-    let web = tokio::net::TcpListener::from_std(web)?;
     log::info!(
-        "listening: metrics=http://{}{} socket={}",
-        web.local_addr()?,
-        config.telemetry_path,
+        "listening: metrics={} socket={}",
+        web.urls()?,
         config.socket.display()
     );
-    let metrics = export::http::router(mailbox.clone(), telemetry_path);
-    let web = tokio::spawn(axum::serve(web, metrics).into_future());
-    let local = tokio::spawn(axum::serve(socket, api::server::router(mailbox)).into_future());
+    let web = tokio::spawn(web.serve(mailbox.clone())?);
+    let local = tokio::spawn(api::server::serve(socket, mailbox));
     let reload = tokio::spawn(reload(args, config, settings));
     notify(&[NotifyState::Ready]);
 
     let outcome = prepared.run(stopped()?).await;
     notify(&[NotifyState::Stopping]);
     reload.abort();
-    for server in [web, local] {
-        server.abort();
-        // Dropped with its server, the unix socket is gone when this returns.
-        drop(server.await);
-    }
+    web.abort();
+    local.abort();
+    // Dropped with its server, the unix socket is gone when this returns.
+    drop((web.await, local.await));
     log::info!("stopped: the ring is drained and nothing is left attached");
     outcome
 }

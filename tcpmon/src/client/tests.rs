@@ -8,7 +8,7 @@ use crate::core::query::EventRow;
 use crate::mailbox::{Letter, Mailbox};
 use crate::view::api::fixture::owner;
 use crate::view::api::listen::ApiListener;
-use crate::view::api::server::router;
+use crate::view::api::server::serve;
 use crate::view::fixture;
 
 /// A client of an agent whose owner is behind `mailbox`.
@@ -16,7 +16,7 @@ async fn agent(mailbox: Mailbox) -> (TempDir, UnixClient) {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("s");
     let listener = ApiListener::bind(&path).await.unwrap();
-    tokio::spawn(async move { axum::serve(listener, router(mailbox)).await });
+    tokio::spawn(serve(listener, mailbox));
     (directory, UnixClient::new(path))
 }
 

@@ -8,6 +8,7 @@ mod rules;
 mod show;
 mod table;
 mod value;
+mod web;
 mod words;
 
 #[cfg(test)]
@@ -33,10 +34,18 @@ pub const DEFAULT_SOCKET: &str = "/run/tcpmon/tcpmon.sock";
 pub struct Layer {
     /// Path of the unix socket.
     pub socket: Option<PathBuf>,
-    /// Address of the HTTP server.
-    pub listen_address: Option<SocketAddr>,
+    /// Addresses of the HTTP server; none leaves them to the file.
+    pub listen_addresses: Vec<SocketAddr>,
+    /// Whether the service manager passes the sockets.
+    pub systemd_socket: Option<bool>,
     /// Path of the metrics.
     pub telemetry_path: Option<String>,
+    /// Names an address on loopback answers to; none leaves them to the file.
+    pub host_names: Vec<String>,
+    /// Whether there is a page.
+    pub page: Option<bool>,
+    /// File with TLS and passwords.
+    pub web_config_file: Option<PathBuf>,
     /// Log level.
     pub log_level: Option<LogLevel>,
     /// Log format.
@@ -66,8 +75,14 @@ impl Layer {
             }
         }
         put(&mut config.socket, self.socket);
-        put(&mut config.listen_address, self.listen_address);
+        let addresses = Some(self.listen_addresses).filter(|addresses| !addresses.is_empty());
+        put(&mut config.listen_addresses, addresses);
+        put(&mut config.systemd_socket, self.systemd_socket);
         put(&mut config.telemetry_path, self.telemetry_path);
+        let names = Some(self.host_names).filter(|names| !names.is_empty());
+        put(&mut config.host_names, names);
+        put(&mut config.page, self.page);
+        put(&mut config.web_config_file, self.web_config_file.map(Some));
         put(&mut config.log_level, self.log_level);
         put(&mut config.log_format, self.log_format);
         put(&mut config.audit_interval, self.audit_interval);
@@ -87,10 +102,18 @@ impl Layer {
 pub struct Config {
     /// Path of the unix socket.
     pub socket: PathBuf,
-    /// Address of the HTTP server.
-    pub listen_address: SocketAddr,
+    /// Addresses of the HTTP server, at least one.
+    pub listen_addresses: Vec<SocketAddr>,
+    /// Whether the service manager passes the sockets; the addresses do not count then.
+    pub systemd_socket: bool,
     /// Path of the metrics, beginning with `/`.
     pub telemetry_path: String,
+    /// Names an address on loopback answers to.
+    pub host_names: Vec<String>,
+    /// Whether `/` is the page with the state diagram, or a list of links.
+    pub page: bool,
+    /// File with TLS and passwords, as the Prometheus exporter toolkit defines it.
+    pub web_config_file: Option<PathBuf>,
     /// Log level.
     pub log_level: LogLevel,
     /// Log format.
@@ -118,8 +141,12 @@ impl Default for Config {
         Self {
             socket: DEFAULT_SOCKET.into(),
             // For whoever is on this machine; what names processes is not for everybody.
-            listen_address: (std::net::Ipv4Addr::LOCALHOST, 9934).into(),
+            listen_addresses: vec![(std::net::Ipv4Addr::LOCALHOST, 9934).into()],
+            systemd_socket: false,
             telemetry_path: "/metrics".into(),
+            host_names: Vec::new(),
+            page: true,
+            web_config_file: None,
             log_level: LogLevel::default(),
             log_format: LogFormat::default(),
             audit_interval: Duration::from_secs(5),

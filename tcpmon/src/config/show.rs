@@ -84,7 +84,7 @@ pub fn help(path: &str) -> String {
         .map_or_else(String::new, |key| {
             let shown = key.shown();
             let default = match shown.trim_matches('"') {
-                "" => "none",
+                "" | "[]" => "none",
                 default => default,
             };
             format!("{} [default: {default}]", key.doc)

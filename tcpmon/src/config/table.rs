@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::Config;
 use super::value::{
-    Address, Choice, Count, Directory, HttpPath, Interval, Nanoseconds, Path, RingSize, Share,
-    Size, Switch, Value,
+    Choice, Count, HttpPath, Interval, Nanoseconds, OptionalPath, Path, RingSize, Share, Size,
+    Switch, Value,
 };
+use super::web;
 use crate::core::verdict::Thresholds;
 use crate::core::verdict::fields::{self, Field};
 use crate::core::verdict::thresholds::REMEMBERED_NS;
@@ -87,8 +88,12 @@ impl<'a> Key<'a> {
 pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
     let Config {
         socket,
-        listen_address,
+        listen_addresses,
+        systemd_socket,
         telemetry_path,
+        host_names,
+        page,
+        web_config_file,
         log_level,
         log_format,
         audit_interval,
@@ -126,19 +131,43 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
         ),
         section(
             "web",
-            "Metrics for Prometheus",
+            "Metrics for Prometheus, and a page for people",
             vec![
                 Key::new(
                     "web.listen-address",
-                    "Address of the metrics",
-                    Address(listen_address),
+                    "Address of the metrics; may be given several times",
+                    web::Addresses(listen_addresses),
+                ),
+                Key::new(
+                    "web.systemd-socket",
+                    "Serve the sockets systemd passes instead of listening",
+                    Switch(systemd_socket),
                 ),
                 Key::new(
                     "web.telemetry-path",
                     "Path of the metrics",
                     HttpPath(telemetry_path),
                 ),
+                Key::new(
+                    "web.page",
+                    "Show the state diagram at /, without any address in it; a list of links if not",
+                    Switch(page),
+                ),
+                Key::new(
+                    "web.host-names",
+                    "Names a loopback address answers to, besides localhost and IP addresses",
+                    web::HostNames(host_names),
+                ),
             ],
+        ),
+        section(
+            "web.config",
+            "",
+            vec![Key::new(
+                "web.config.file",
+                "File with TLS, client certificates and passwords, as every Prometheus exporter has it",
+                OptionalPath(web_config_file),
+            )],
         ),
         section(
             "log",
@@ -208,7 +237,7 @@ fn incidents<'a>(
         Key::new(
             "incident.directory",
             "Directory for the evidence of verdicts that become critical; without one none is saved",
-            Directory(directory),
+            OptionalPath(directory),
         ),
         Key::new(
             "incident.max-files",

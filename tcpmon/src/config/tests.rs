@@ -22,7 +22,10 @@ fn parsed(text: &str) -> Config {
 #[test]
 fn the_default_address_is_for_this_machine_alone() {
     let config = Config::default();
-    assert!(config.listen_address.ip().is_loopback());
+    let [address] = config.listen_addresses.as_slice() else {
+        panic!("{:?}", config.listen_addresses);
+    };
+    assert!(address.ip().is_loopback());
     assert!(config.policy.enabled);
     assert_eq!(parsed(""), config);
 }
@@ -44,6 +47,32 @@ fn what_is_typed_goes_over_the_file() {
     assert_eq!(config.audit_interval, Duration::from_secs(7));
     assert_eq!(sources.get("audit.interval"), Some(&Source::File(5)));
     assert_eq!(sources.get("ring.size"), None);
+}
+
+#[test]
+fn the_web_may_have_several_addresses_and_names() {
+    let config = parsed(
+        "[web]\nlisten-address = [\"127.0.0.1:1\", \"[::1]:2\"]\nhost-names = [\"a.b\", \"c\"]\n\
+         page = false\n[web.config]\nfile = \"/etc/web.yml\"\n",
+    );
+    assert_eq!(config.listen_addresses.len(), 2);
+    assert_eq!(config.host_names, ["a.b", "c"]);
+    assert_eq!(
+        config.web_config_file.as_deref(),
+        Some(Path::new("/etc/web.yml"))
+    );
+    assert!(!config.page);
+    for text in [
+        "[web]\nlisten-address = []\n",
+        "[web]\nlisten-address = [1]\n",
+        "[web]\nlisten-address = [[\"127.0.0.1:1\"]]\n",
+        "[web]\nhost-names = [\"a b\"]\n",
+        "[web]\nhost-names = [\"a:1\"]\n",
+        "[web]\ntelemetry-path = \"/-/page.css\"\n",
+        "[web]\nconfig = \"/etc/web.yml\"\n",
+    ] {
+        assert!(parse(text).is_err(), "{text}");
+    }
 }
 
 #[test]

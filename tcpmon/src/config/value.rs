@@ -1,7 +1,6 @@
 //! Single values: how each is written, and what is allowed.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use toml::Value as Toml;
 use super::parse_size;
 use crate::core::cgroup::is_unit;
 use crate::core::verdict::Kind;
+use crate::view::export::http::RESERVED;
 
 /// A place in the configuration that is read and written as TOML.
 pub(super) trait Value {
@@ -219,10 +219,10 @@ fn size(bytes: u32) -> String {
     )
 }
 
-/// A directory, or nothing, which is written as no text.
-pub(super) struct Directory<'a>(pub(super) &'a mut Option<PathBuf>);
+/// A path of the file system, or nothing, which is written as no text.
+pub(super) struct OptionalPath<'a>(pub(super) &'a mut Option<PathBuf>);
 
-impl Value for Directory<'_> {
+impl Value for OptionalPath<'_> {
     fn read(&mut self, found: &Toml) -> Option<()> {
         let path = found.as_str()?;
         *self.0 = (!path.is_empty()).then(|| path.into());
@@ -258,31 +258,13 @@ impl Value for Path<'_> {
     }
 }
 
-/// An address to listen on.
-pub(super) struct Address<'a>(pub(super) &'a mut SocketAddr);
-
-impl Value for Address<'_> {
-    fn read(&mut self, found: &Toml) -> Option<()> {
-        *self.0 = found.as_str()?.parse().ok()?;
-        Some(())
-    }
-
-    fn write(&self) -> Option<Toml> {
-        Some(Toml::String(self.0.to_string()))
-    }
-
-    fn allowed(&self) -> String {
-        "an IP address with a port, written as \"127.0.0.1:9934\" or \"[::1]:9934\"".into()
-    }
-}
-
 /// Where an HTTP server serves something.
 pub(super) struct HttpPath<'a>(pub(super) &'a mut String);
 
 impl Value for HttpPath<'_> {
     fn read(&mut self, found: &Toml) -> Option<()> {
         let path = found.as_str()?;
-        let is_taken = ["/-/healthy", "/-/ready"].contains(&path);
+        let is_taken = path.starts_with(RESERVED);
         let is_plain = path
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
@@ -294,7 +276,7 @@ impl Value for HttpPath<'_> {
     }
 
     fn allowed(&self) -> String {
-        "an absolute path of letters, digits and -_.~, and no health check, written as \"/metrics\""
+        "an absolute path of letters, digits and -_.~, and not below /-/, written as \"/metrics\""
             .into()
     }
 }

@@ -34,8 +34,15 @@ impl<S: Read + Write> Http<S> {
 
     /// The answer, whose length the agent has to say.
     pub(crate) fn ask(&mut self, method: &str, path: &str) -> Page {
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+        self.send(method, path, "")
+    }
+
+    /// As [`Http::ask`], with a body.
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> Page {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         self.0
             .get_mut()
             .write_all(request.as_bytes())

@@ -5,6 +5,7 @@
 //! and makes its connections in others.
 
 mod at_rest;
+mod browser;
 mod churn;
 mod clients;
 mod command;
@@ -17,6 +18,7 @@ mod life;
 mod model;
 mod names;
 mod owners;
+mod page;
 mod passing;
 mod planted;
 mod privileges;
@@ -33,6 +35,7 @@ mod tmux;
 mod vanishing;
 mod verdicts;
 mod watch;
+mod web;
 mod world;
 
 #[path = "../common/net.rs"]

@@ -80,8 +80,8 @@ impl Agent {
             let status = process.0.try_wait().expect("it is our child");
             check(status.is_none(), || format!("it ended: {lines:#?}")).expect("it goes on");
             let address = lines.iter().find_map(|line| {
-                let (_, rest) = line.split_once("listening: metrics=http://")?;
-                rest.split('/').next()
+                let (_, rest) = line.split_once("listening: metrics=http")?;
+                rest.split_once("://")?.1.split('/').next()
             });
             address.map_or_else(
                 || Err(format!("{lines:#?}")),
@@ -105,6 +105,11 @@ impl Agent {
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.0.id()
+    }
+
+    /// Where it serves metrics and its page.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where it makes its socket.

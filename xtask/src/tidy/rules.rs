@@ -86,6 +86,24 @@ const BANS: &[Ban] = &[
     },
     Ban {
         inside: "tcpmon/src",
+        except: "tcpmon/src/view",
+        paths: &["axum", "maud"],
+        reason: "what HTTP servers answer belongs to view",
+    },
+    Ban {
+        inside: "tcpmon/src",
+        except: "tcpmon/src/view/export/http",
+        paths: &[
+            "rustls",
+            "tokio_rustls",
+            "x509_parser",
+            "bcrypt",
+            "serde_saphyr",
+        ],
+        reason: "TLS and passwords belong to view/export/http",
+    },
+    Ban {
+        inside: "tcpmon/src",
         except: "tcpmon/src/clock",
         paths: &["*::Instant::now", "*::SystemTime::now", "*::clock_gettime"],
         reason: "only clock.rs reads time; take it as an argument",

@@ -80,6 +80,24 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// The state its sockets are in, where that is one: where in the diagram it belongs.
+    #[must_use]
+    pub const fn state(self) -> Option<State> {
+        match self {
+            Self::CloseWaitLeak => Some(State::CloseWait),
+            Self::AcceptStuck | Self::AcceptQueueOverflow => Some(State::Listen),
+            Self::TimeWaitOverflow => Some(State::TimeWait),
+            Self::SynFlood => Some(State::SynRecv),
+            Self::SynSentStuck => Some(State::SynSent),
+            Self::FinWait1Stuck => Some(State::FinWait1),
+            Self::FinWait2Stuck => Some(State::FinWait2),
+            Self::ClosingStuck => Some(State::Closing),
+            Self::LastAckStuck => Some(State::LastAck),
+            Self::HalfDead => Some(State::Established),
+            Self::PortExhaustion | Self::OrphansNearLimit => None,
+        }
+    }
+
     /// The kind that judges sockets stuck in `state`.
     #[must_use]
     pub const fn stuck_in(state: State) -> Option<Self> {
@@ -124,6 +142,15 @@ impl Severity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_stuck_in_a_state_belongs_there() {
+        for state in State::RFC {
+            if let Some(kind) = Kind::stuck_in(state) {
+                assert_eq!(kind.state(), Some(state), "{}", kind.name());
+            }
+        }
+    }
 
     #[test]
     fn names_are_what_serde_writes_and_are_found_again() {

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::serve::Listener;
 use axum::{Json, Router};
 
 use super::body;
@@ -14,8 +15,17 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 const RECORDING: &str = "application/vnd.tcpmon.recording";
 
+/// Answers on `listener` from the owner behind `mailbox`, until it is dropped.
+pub async fn serve<L>(listener: L, mailbox: Mailbox)
+where
+    L: Listener<Addr: std::fmt::Debug>,
+{
+    // It never ends, and so never with an error.
+    let _ = axum::serve(listener, router(mailbox)).await;
+}
+
 /// Answers requests on the unix socket from the owner behind `mailbox`.
-pub fn router(mailbox: Mailbox) -> Router {
+fn router(mailbox: Mailbox) -> Router {
     // One handler instead of routes: `Question` alone knows which path asks what.
     Router::new().fallback(answer).with_state(mailbox)
 }

@@ -1,83 +1,176 @@
-//! The TCP side: metrics and health, open to whoever reaches the port. Nothing here tells of a
-//! single connection; that is for the [local API](crate::view::api).
+//! The TCP side: metrics, health and the page, open to whoever reaches the port and is let in. Nothing
+//! here tells of a single connection; that is for the [local API](crate::view::api).
+//!
+//! ```text
+//! socket ─► place, pace (serve) ─► TLS ─► host, rate, name and password (guard) ─► an answer (here)
+//! ```
 
+mod auth;
+mod bucket;
+mod deadline;
+mod encoding;
+mod guard;
+mod host;
+mod pace;
+mod serve;
+mod tls;
+pub mod web_config;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
+use self::encoding::Coding;
+pub use self::serve::Web;
 use super::metrics::{self, CONTENT_TYPE};
+use super::page::{self, Page, Resource};
 use crate::mailbox::{Mailbox, Stopped};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
+/// Paths of ours begin so; that of the metrics does not.
+pub const RESERVED: &str = "/-/";
 const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
+/// Scrapes that are rendered at once; the others wait, no longer than their scrapers do.
+const RENDERED_AT_ONCE: usize = 2;
 
-/// Answers requests on TCP from the owner behind `mailbox`.
-///
-/// The metrics are at `telemetry_path`; `/` takes the place of the landing page. It stands in that
-/// page as it is: the configuration lets no character through that means anything there.
-pub fn router(mailbox: Mailbox, telemetry_path: String) -> Router {
-    let site = Arc::new(Site {
-        mailbox,
-        telemetry_path,
-    });
-    // One handler instead of routes: the path of the metrics is the user's choice, and a route
-    // that collides with another would panic.
-    Router::new().fallback(answer).with_state(site)
+/// What the configuration says of the web.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listen_addresses: Vec<SocketAddr>,
+    /// Serve the sockets the service manager passes instead.
+    pub takes_systemd_sockets: bool,
+    /// The file with TLS and passwords.
+    pub config_file: Option<PathBuf>,
+    /// Path of the metrics, beginning with `/`. It stands in the page as it is.
+    pub telemetry_path: String,
+    /// Names an address on loopback answers to.
+    pub host_names: Vec<String>,
+    /// Whether `/` is the page, or a list of links alone.
+    pub has_page: bool,
 }
 
+/// What there is to see.
 struct Site {
     mailbox: Mailbox,
     telemetry_path: String,
+    has_page: bool,
+    renders: Arc<Semaphore>,
 }
 
-async fn answer(State(site): State<Arc<Site>>, method: Method, uri: Uri) -> Response {
-    let telemetry_path = site.telemetry_path.as_str();
-    let path = uri.path();
-    if path != telemetry_path && !["/", HEALTHY, READY].contains(&path) {
-        let sentence = format!("there is nothing here; metrics are at {telemetry_path}\n");
-        return plain(StatusCode::NOT_FOUND, sentence);
+impl Site {
+    fn new(mailbox: Mailbox, telemetry_path: String, has_page: bool) -> Self {
+        Self {
+            mailbox,
+            telemetry_path,
+            has_page,
+            renders: Arc::new(Semaphore::new(RENDERED_AT_ONCE)),
+        }
     }
-    if ![Method::GET, Method::HEAD].contains(&method) {
-        let response = plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "only GET and HEAD are understood here\n",
-        );
-        return ([(header::ALLOW, "GET, HEAD")], response).into_response();
-    }
-    match path {
-        _ if path == telemetry_path => scrape(&site.mailbox).await,
-        HEALTHY => plain(StatusCode::OK, "tcpmon is healthy\n"),
-        READY => ready(&site.mailbox).await,
-        _ => ([(header::CONTENT_TYPE, HTML)], landing_page(telemetry_path)).into_response(),
-    }
-}
 
-async fn scrape(mailbox: &Mailbox) -> Response {
-    let snapshot = match mailbox.snapshot().await {
-        Ok(snapshot) => snapshot,
-        Err(stopped) => return unavailable(stopped),
-    };
-    let text = tokio::task::spawn_blocking(move || metrics::render(&snapshot)).await;
-    match text {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
-        Ok(Err(error)) => failed(&format!("{error:#}")),
-        Err(error) => failed(&error.to_string()),
+    async fn answer<B>(&self, request: Request<B>) -> Response {
+        let telemetry_path = self.telemetry_path.as_str();
+        let path = request.uri().path();
+        let resource = self.has_page.then(|| Resource::at(path)).flatten();
+        let is_metrics = path == telemetry_path;
+        if !is_metrics && resource.is_none() && !["/", HEALTHY, READY].contains(&path) {
+            let sentence = format!("there is nothing here; metrics are at {telemetry_path}\n");
+            return plain(StatusCode::NOT_FOUND, sentence);
+        }
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            let response = plain(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "only GET and HEAD are understood here\n",
+            );
+            return ([(header::ALLOW, "GET, HEAD")], response).into_response();
+        }
+        match (path, resource) {
+            _ if is_metrics => self.scrape(request.headers()).await,
+            (HEALTHY, _) => plain(StatusCode::OK, "tcpmon is healthy\n"),
+            (READY, _) => self.ready().await,
+            (_, Some(Resource::Fixed { kind, text })) => page::answer(kind, text),
+            (_, Some(Resource::Data)) => self.page(|page| (page::JSON, page.json())).await,
+            (_, None) if self.has_page => {
+                self.page(|page| (page::HTML, page.html(telemetry_path)))
+                    .await
+            }
+            _ => page::answer(page::HTML, page::links(telemetry_path)),
+        }
     }
-}
 
-async fn ready(mailbox: &Mailbox) -> Response {
-    match mailbox.ready().await {
-        Ok(true) => plain(StatusCode::OK, "tcpmon is ready\n"),
-        Ok(false) => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "tcpmon is not ready: the first audit is still going on\n",
-        ),
-        Err(stopped) => unavailable(stopped),
+    async fn scrape(&self, headers: &HeaderMap) -> Response {
+        let Some(coding) = Coding::wanted(headers) else {
+            let sentence =
+                "the metrics can be had as they are or as gzip, and the request wants neither\n";
+            return plain(StatusCode::NOT_ACCEPTABLE, sentence);
+        };
+        let patience = deadline::of(headers);
+        let Ok(response) = timeout(patience, self.render(coding)).await else {
+            let seconds = patience.as_secs_f64();
+            let sentence = format!(
+                "the metrics could not be had within {seconds:.1} s, and the scraper waits no longer\n"
+            );
+            return plain(StatusCode::SERVICE_UNAVAILABLE, sentence);
+        };
+        response
+    }
+
+    async fn render(&self, coding: Coding) -> Response {
+        // One that is given up goes on on its thread: it must not be counted as done.
+        let Ok(turn) = Arc::clone(&self.renders).acquire_owned().await else {
+            return unavailable(Stopped);
+        };
+        let snapshot = match self.mailbox.snapshot().await {
+            Ok(snapshot) => snapshot,
+            Err(stopped) => return unavailable(stopped),
+        };
+        let rendered = tokio::task::spawn_blocking(move || {
+            let text = metrics::render(&snapshot)?;
+            let bytes = coding.encode(text)?;
+            drop(turn);
+            anyhow::Ok(bytes)
+        });
+        let bytes = match rendered.await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(error)) => return failed(&format!("{error:#}")),
+            Err(error) => return failed(&error.to_string()),
+        };
+        let mut response = ([(header::CONTENT_TYPE, CONTENT_TYPE)], bytes).into_response();
+        let headers = response.headers_mut();
+        let accept_encoding = HeaderValue::from_static("Accept-Encoding");
+        headers.insert(header::VARY, accept_encoding);
+        if coding == Coding::Gzip {
+            let gzip = HeaderValue::from_static("gzip");
+            headers.insert(header::CONTENT_ENCODING, gzip);
+        }
+        response
+    }
+
+    async fn page(&self, show: impl FnOnce(&Page) -> (&'static str, String)) -> Response {
+        let (summary, verdicts) =
+            match tokio::join!(self.mailbox.summary(), self.mailbox.verdicts()) {
+                (Ok(summary), Ok(verdicts)) => (summary, verdicts),
+                (Err(stopped), _) | (_, Err(stopped)) => return unavailable(stopped),
+            };
+        let (kind, text) = show(&Page::new(&summary, &verdicts));
+        page::answer(kind, text)
+    }
+
+    async fn ready(&self) -> Response {
+        match self.mailbox.ready().await {
+            Ok(true) => plain(StatusCode::OK, "tcpmon is ready\n"),
+            Ok(false) => plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "tcpmon is not ready: the first audit is still going on\n",
+            ),
+            Err(stopped) => unavailable(stopped),
+        }
     }
 }
 
@@ -95,27 +188,6 @@ fn failed(error: &str) -> Response {
 
 fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     (status, [(header::CONTENT_TYPE, PLAIN)], text.into()).into_response()
-}
-
-fn landing_page(telemetry_path: &str) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    format!(
-        "<!DOCTYPE html>\n\
-         <html lang=\"en\">\n\
-         <head><meta charset=\"utf-8\"><title>tcpmon</title></head>\n\
-         <body>\n\
-         <h1>tcpmon {version}</h1>\n\
-         <p>TCP connection states of this machine.</p>\n\
-         <ul>\n\
-         <li><a href=\"{telemetry_path}\">Metrics</a></li>\n\
-         <li><a href=\"{HEALTHY}\">Healthy</a></li>\n\
-         <li><a href=\"{READY}\">Ready</a></li>\n\
-         </ul>\n\
-         <p>Single connections are shown on the machine itself: <code>tcpmon top</code>, \
-         <code>tcpmon ls</code>.</p>\n\
-         </body>\n\
-         </html>\n"
-    )
 }
 
 #[cfg(test)]

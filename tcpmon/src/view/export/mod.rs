@@ -10,6 +10,7 @@ mod family;
 pub mod http;
 mod kernel;
 pub mod metrics;
+mod page;
 mod process;
 mod stream;
 mod tcp;
