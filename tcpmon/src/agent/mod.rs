@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::mpsc as thread_channel;
 use std::time::Duration;
 
+use tcpmon_common::record::RECORD_SIZE;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
@@ -37,7 +38,7 @@ use incidents::Incidents;
 use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
-use turns::Turns;
+use turns::{Recent, Turns};
 use watchers::Watchers;
 
 /// How long an event may wait in the ring of an idle machine. A wake-up per event would cost ten
@@ -45,6 +46,9 @@ use watchers::Watchers;
 const POLL: Duration = Duration::from_millis(25);
 /// Records applied before the other branches of the loop get their turn: about a millisecond.
 const DRAIN_BUDGET: usize = 8192;
+/// What a record takes in the ring: the kernel puts eight bytes before each (`BPF_RINGBUF_HDR_SZ` of
+/// `include/uapi/linux/bpf.h`).
+const SLOT_BYTES: u64 = RECORD_SIZE as u64 + 8;
 /// Sockets looked at before the other branches get theirs, when all have to be: at most a
 /// millisecond, half of it when nothing is wrong with them.
 const WALK_BUDGET: usize = 4096;
@@ -103,6 +107,10 @@ pub struct Agent {
     /// Time of the last record applied.
     applied_ns: u64,
     turns: Turns,
+    /// Bytes that were in the ring when it was looked at.
+    waited: Recent<u64>,
+    /// Of these, what has been read of it since it was empty last.
+    waiting: u64,
     rates: Rates,
     losses: Losses,
     audits: Audits,
@@ -221,6 +229,8 @@ impl Agent {
             asked: Asked::default(),
             applied_ns: 0,
             turns: Turns::default(),
+            waited: Recent::new(u64::max),
+            waiting: 0,
             rates: Rates::default(),
             losses: Losses::default(),
             audits: Audits::default(),
@@ -241,6 +251,8 @@ impl Agent {
             watchers,
             applied_ns,
             incidents,
+            waited,
+            waiting,
             ..
         } = self;
         let Some(stream) = stream else {
@@ -258,6 +270,10 @@ impl Agent {
                 watchers.show(table, &change);
             }
         });
+        *waiting += drained.records as u64 * SLOT_BYTES;
+        if drained.empty && *waiting > 0 {
+            waited.took(std::mem::take(waiting), clock::boottime_ns());
+        }
         !drained.empty
     }
 
@@ -495,6 +511,10 @@ impl Agent {
             }
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
+            Letter::Census(answer) => {
+                let snapshot = Box::new(self.snapshot());
+                drop(answer.send((snapshot, Box::new(self.census()))));
+            }
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),
         }

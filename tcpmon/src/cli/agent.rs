@@ -20,10 +20,11 @@ use crate::config::{
     Attach, Changes, Config, Layer, LogFormat, LogLevel, SockDiag, Source, Sources, changes, help,
     parse_size,
 };
+use crate::core::series::{Budget, Labels};
 use crate::failure::Failure;
 use crate::logging;
 use crate::view::api::{self, listen::ApiListener};
-use crate::view::export;
+use crate::view::export::{self, exporter::Exporter};
 
 /// Flags of `tcpmon agent`. Every one can also be set in the environment and, but for --config, in
 /// the file.
@@ -48,6 +49,20 @@ pub(super) struct Args {
         help = help("web.telemetry-path")
     )]
     telemetry_path: Option<String>,
+    #[arg(
+        long = "metrics.labels",
+        value_name = "WORDS",
+        env = "TCPMON_METRICS_LABELS",
+        help = help("metrics.labels")
+    )]
+    metrics_labels: Option<Labels>,
+    #[arg(
+        long = "metrics.series-limit",
+        value_name = "NUMBER",
+        env = "TCPMON_METRICS_SERIES_LIMIT",
+        help = help("metrics.series-limit")
+    )]
+    metrics_series_limit: Option<u32>,
     #[arg(
         long = "log.level",
         value_enum,
@@ -127,6 +142,8 @@ impl Args {
             socket: self.socket.clone(),
             listen_address: self.listen_address,
             telemetry_path: self.telemetry_path.clone(),
+            metrics_labels: self.metrics_labels,
+            metrics_series_limit: self.metrics_series_limit,
             log_level: self.log_level,
             log_format: self.log_format,
             audit_interval: self.audit_interval,
@@ -200,10 +217,12 @@ async fn serve(
         config.telemetry_path,
         config.socket.display()
     );
-    let metrics = export::http::router(mailbox.clone(), telemetry_path);
+    let (budget, budget_receiver) = watch::channel(config.budget);
+    let exporter = Exporter::new(mailbox.clone(), budget_receiver);
+    let metrics = export::http::router(mailbox.clone(), exporter, telemetry_path);
     let web = tokio::spawn(axum::serve(web, metrics).into_future());
     let local = tokio::spawn(axum::serve(socket, api::server::router(mailbox)).into_future());
-    let reload = tokio::spawn(reload(args, config, settings));
+    let reload = tokio::spawn(reload(args, config, settings, budget));
     notify(&[NotifyState::Ready]);
 
     let outcome = prepared.run(stopped()?).await;
@@ -231,7 +250,12 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// Takes over a changed file on SIGHUP. A bad one changes nothing.
-async fn reload(args: Args, mut running: Config, settings: watch::Sender<Settings>) {
+async fn reload(
+    args: Args,
+    mut running: Config,
+    settings: watch::Sender<Settings>,
+    budget: watch::Sender<Budget>,
+) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
@@ -240,9 +264,11 @@ async fn reload(args: Args, mut running: Config, settings: watch::Sender<Setting
             Ok((new, _)) => {
                 apply(&running, &new);
                 settings.send_replace(app::settings(&new));
+                budget.send_replace(new.budget);
                 // What changes at the next start only stays as it runs.
                 running = Config {
                     log_level: new.log_level,
+                    budget: new.budget,
                     audit_interval: new.audit_interval,
                     policy: new.policy,
                     ..running

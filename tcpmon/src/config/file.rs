@@ -289,7 +289,7 @@ fn join(section: &str, name: &str) -> String {
     }
 }
 
-/// A value that is no list and no table.
+/// A value that is no table, and no list of lists.
 fn plain(value: &DeValue<'_>) -> Option<Toml> {
     match value {
         DeValue::String(text) => Some(Toml::String(text.clone().into_owned())),
@@ -298,6 +298,13 @@ fn plain(value: &DeValue<'_>) -> Option<Toml> {
             .map(Toml::Integer),
         DeValue::Float(number) => number.as_str().parse().ok().map(Toml::Float),
         DeValue::Boolean(is_true) => Some(Toml::Boolean(*is_true)),
-        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+        DeValue::Array(items) => {
+            let items = items.iter().map(|item| match item.get_ref() {
+                DeValue::Array(_) => None,
+                item => plain(item),
+            });
+            items.collect::<Option<_>>().map(Toml::Array)
+        }
+        DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
 }

@@ -22,6 +22,7 @@ pub use changes::{Changes, changes};
 pub use show::{example, help, show};
 pub use words::{Attach, LogFormat, LogLevel, SockDiag, parse_size};
 
+use crate::core::series::{Budget, Labels};
 use crate::core::verdict::Policy;
 use crate::failure::Failure;
 
@@ -37,6 +38,10 @@ pub struct Layer {
     pub listen_address: Option<SocketAddr>,
     /// Path of the metrics.
     pub telemetry_path: Option<String>,
+    /// Which groups have series of their own.
+    pub metrics_labels: Option<Labels>,
+    /// Series in one scrape at most.
+    pub metrics_series_limit: Option<u32>,
     /// Log level.
     pub log_level: Option<LogLevel>,
     /// Log format.
@@ -68,6 +73,8 @@ impl Layer {
         put(&mut config.socket, self.socket);
         put(&mut config.listen_address, self.listen_address);
         put(&mut config.telemetry_path, self.telemetry_path);
+        put(&mut config.budget.labels, self.metrics_labels);
+        put(&mut config.budget.limit, self.metrics_series_limit);
         put(&mut config.log_level, self.log_level);
         put(&mut config.log_format, self.log_format);
         put(&mut config.audit_interval, self.audit_interval);
@@ -91,6 +98,8 @@ pub struct Config {
     pub listen_address: SocketAddr,
     /// Path of the metrics, beginning with `/`.
     pub telemetry_path: String,
+    /// What is told group by group, and how many series there may be.
+    pub budget: Budget,
     /// Log level.
     pub log_level: LogLevel,
     /// Log format.
@@ -120,6 +129,7 @@ impl Default for Config {
             // For whoever is on this machine; what names processes is not for everybody.
             listen_address: (std::net::Ipv4Addr::LOCALHOST, 9934).into(),
             telemetry_path: "/metrics".into(),
+            budget: Budget::default(),
             log_level: LogLevel::default(),
             log_format: LogFormat::default(),
             audit_interval: Duration::from_secs(5),

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::Config;
 use super::value::{
     Address, Choice, Count, Directory, HttpPath, Interval, Nanoseconds, Path, RingSize, Share,
-    Size, Switch, Value,
+    Size, Switch, Value, Within, Words,
 };
+use crate::core::series::{LEAST_LIMIT, MOST_LIMIT};
 use crate::core::verdict::Thresholds;
 use crate::core::verdict::fields::{self, Field};
 use crate::core::verdict::thresholds::REMEMBERED_NS;
@@ -89,6 +90,7 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
         socket,
         listen_address,
         telemetry_path,
+        budget,
         log_level,
         log_format,
         audit_interval,
@@ -138,6 +140,29 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
                     "Path of the metrics",
                     HttpPath(telemetry_path),
                 ),
+            ],
+        ),
+        section(
+            "metrics",
+            "What is told group by group",
+            vec![
+                Key::new(
+                    "metrics.labels",
+                    "What has series of its own; remote_address tells the addresses of destinations \
+                     apart, and there may be very many",
+                    Words(&mut budget.labels),
+                )
+                .live(),
+                Key::new(
+                    "metrics.series-limit",
+                    "Series in one scrape at most; what is beyond stands together as `other`",
+                    Within {
+                        value: &mut budget.limit,
+                        least: LEAST_LIMIT,
+                        most: MOST_LIMIT,
+                    },
+                )
+                .live(),
             ],
         ),
         section(

@@ -3,6 +3,7 @@
 //! Facts come in through [`facts`] (and ring records), the [`table`] holds the truth, questions and
 //! answers are in [`query`].
 
+pub mod census;
 pub mod cgroup;
 pub mod ending;
 pub mod explain;
@@ -16,6 +17,7 @@ pub mod limit;
 pub mod lives;
 pub mod netns;
 pub mod query;
+pub mod series;
 pub mod snapshot;
 pub mod table;
 pub mod tuple;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::Counters;
 
+use crate::core::facts::MachineFact;
 use crate::core::table::Totals;
 use crate::core::verdict::{Kind, Severity};
 
@@ -93,8 +94,8 @@ pub struct StateNow {
     pub oldest_unix_ns: Option<u64>,
 }
 
-/// What `/metrics` is made of.
-#[derive(Clone, Debug)]
+/// What `/metrics` says of the machine as a whole.
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The rung of the feature ladder.
     pub rung: &'static str,
@@ -110,6 +111,12 @@ pub struct Snapshot {
     pub lost: BTreeMap<&'static str, u64>,
     /// Size of the ring in bytes; 0 without one.
     pub ring_bytes: u64,
+    /// Bytes that waited in it at most in the last one to two minutes.
+    pub ring_used_bytes: u64,
+    /// What the machine has one of.
+    pub machine: MachineFact,
+    /// Groups of failed connections that were silent so long that others took their place.
+    pub endings_forgotten: u64,
     /// Namespaces with sockets.
     pub namespaces: u64,
     /// Processes that hold sockets.

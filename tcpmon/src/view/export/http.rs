@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use super::metrics::{self, CONTENT_TYPE};
+use super::exporter::{Exporter, Failed};
+use super::metrics::CONTENT_TYPE;
 use crate::mailbox::{Mailbox, Stopped};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
@@ -20,9 +21,10 @@ const READY: &str = "/-/ready";
 ///
 /// The metrics are at `telemetry_path`; `/` takes the place of the landing page. It stands in that
 /// page as it is: the configuration lets no character through that means anything there.
-pub fn router(mailbox: Mailbox, telemetry_path: String) -> Router {
+pub fn router(mailbox: Mailbox, exporter: Exporter, telemetry_path: String) -> Router {
     let site = Arc::new(Site {
         mailbox,
+        exporter,
         telemetry_path,
     });
     // One handler instead of routes: the path of the metrics is the user's choice, and a route
@@ -32,6 +34,7 @@ pub fn router(mailbox: Mailbox, telemetry_path: String) -> Router {
 
 struct Site {
     mailbox: Mailbox,
+    exporter: Exporter,
     telemetry_path: String,
 }
 
@@ -50,23 +53,18 @@ async fn answer(State(site): State<Arc<Site>>, method: Method, uri: Uri) -> Resp
         return ([(header::ALLOW, "GET, HEAD")], response).into_response();
     }
     match path {
-        _ if path == telemetry_path => scrape(&site.mailbox).await,
+        _ if path == telemetry_path => scrape(&site.exporter).await,
         HEALTHY => plain(StatusCode::OK, "tcpmon is healthy\n"),
         READY => ready(&site.mailbox).await,
         _ => ([(header::CONTENT_TYPE, HTML)], landing_page(telemetry_path)).into_response(),
     }
 }
 
-async fn scrape(mailbox: &Mailbox) -> Response {
-    let snapshot = match mailbox.snapshot().await {
-        Ok(snapshot) => snapshot,
-        Err(stopped) => return unavailable(stopped),
-    };
-    let text = tokio::task::spawn_blocking(move || metrics::render(&snapshot)).await;
-    match text {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
-        Ok(Err(error)) => failed(&format!("{error:#}")),
-        Err(error) => failed(&error.to_string()),
+async fn scrape(exporter: &Exporter) -> Response {
+    match exporter.scrape().await {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text.to_vec()).into_response(),
+        Err(Failed::Stopped(stopped)) => unavailable(stopped),
+        Err(Failed::Render(error)) => failed(&format!("{error:#}")),
     }
 }
 

@@ -4,6 +4,7 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::core::series::Budget;
 use crate::view::api::fixture;
 
 async fn ask(router: Router, method: &str, path: &str) -> (u16, String, String) {
@@ -18,7 +19,13 @@ async fn ask(router: Router, method: &str, path: &str) -> (u16, String, String) 
 }
 
 fn site() -> Router {
-    router(fixture::owner(true), "/metrics".into())
+    router_of(fixture::owner(true), "/metrics")
+}
+
+fn router_of(mailbox: Mailbox, telemetry_path: &str) -> Router {
+    let (_, budget) = tokio::sync::watch::channel(Budget::default());
+    let exporter = Exporter::new(mailbox.clone(), budget);
+    router(mailbox, exporter, telemetry_path.into())
 }
 
 #[tokio::test]
@@ -31,7 +38,7 @@ async fn metrics_say_what_they_are() {
 #[tokio::test]
 async fn metrics_can_be_elsewhere() {
     for path in ["/", "/a/b"] {
-        let site = router(fixture::owner(true), path.into());
+        let site = router_of(fixture::owner(true), path);
         let (status, kind, _) = ask(site, "GET", path).await;
         assert_eq!((status, kind.as_str()), (200, CONTENT_TYPE));
     }
@@ -51,7 +58,7 @@ async fn health_is_told_apart_from_readiness() {
     let (status, _, text) = ask(site(), "GET", "/-/healthy").await;
     assert_eq!((status, text.as_str()), (200, "tcpmon is healthy\n"));
     assert_eq!(ask(site(), "GET", "/-/ready").await.0, 200);
-    let early = router(fixture::owner(false), "/metrics".into());
+    let early = router_of(fixture::owner(false), "/metrics");
     let (status, _, text) = ask(early, "GET", "/-/ready").await;
     assert_eq!(status, 503);
     assert!(text.contains("first audit"), "{text}");
@@ -73,7 +80,7 @@ async fn a_stopping_agent_says_so() {
     let (mailbox, letters) = Mailbox::new();
     drop(letters);
     for path in ["/metrics", "/-/ready"] {
-        let site = router(mailbox.clone(), "/metrics".into());
+        let site = router_of(mailbox.clone(), "/metrics");
         let (status, _, text) = ask(site, "GET", path).await;
         assert_eq!((status, text.as_str()), (503, "the agent is stopping\n"));
     }
