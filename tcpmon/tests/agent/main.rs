@@ -17,6 +17,7 @@ mod life;
 mod model;
 mod names;
 mod owners;
+mod parsers;
 mod passing;
 mod privileges;
 mod processes;
