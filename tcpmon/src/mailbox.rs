@@ -5,6 +5,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::core::census::Census;
 use crate::core::filter::Filter;
 use crate::core::query::{
     Destinations, Endings, EventRow, Listeners, Namespaces, ProcessAnswer, Processes, Sockets,
@@ -40,8 +41,10 @@ pub enum Letter {
     Destinations(usize, oneshot::Sender<Destinations>),
     /// One of them, and what it was started with.
     Process(u32, oneshot::Sender<ProcessAnswer>),
-    /// What `/metrics` is made of.
+    /// The machine as a whole, as `/metrics` has it.
     Snapshot(oneshot::Sender<Box<Snapshot>>),
+    /// The same, and what the sockets add up to, group by group.
+    Census(oneshot::Sender<(Box<Snapshot>, Box<Census>)>),
     /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
     /// receiver is too slow.
     Watch(Filter, mpsc::Sender<EventRow>),
@@ -175,7 +178,16 @@ impl Mailbox {
         self.ask(|answer| Letter::Process(pid, answer)).await
     }
 
-    /// What `/metrics` is made of.
+    /// The machine as a whole, and what the sockets add up to, group by group, at one moment.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn census(&self) -> Result<(Box<Snapshot>, Box<Census>), Stopped> {
+        self.ask(Letter::Census).await
+    }
+
+    /// The machine as a whole, as `/metrics` has it.
     ///
     /// # Errors
     ///

@@ -283,6 +283,18 @@ fn docs_states_is_what_explain_says() {
 }
 
 #[test]
+fn docs_metrics_is_what_the_program_exports() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+    let written = std::fs::read_to_string(path).expect("docs/metrics.md can be read");
+    let (code, said, _) = outcome(&run(&["explain", "metrics"]));
+    assert_eq!(code, Some(0));
+    assert!(
+        written == said,
+        "docs/metrics.md is stale: run `cargo xtask docs` and commit it"
+    );
+}
+
+#[test]
 fn doctor_says_for_everything_that_is_not_well_what_to_do() {
     let output = run(&["doctor", "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -12,13 +12,14 @@ use crate::sh::{self, repository};
 const PACKAGE: [&str; 4] = ["--quiet", "--locked", "--package", "tcpmon"];
 
 /// Each document, and the command that prints it.
-const DOCUMENTS: [(&str, &[&str]); 2] = [
+const DOCUMENTS: [(&str, &[&str]); 3] = [
     ("docs/states.md", &["explain", "--output", "markdown"]),
+    ("docs/metrics.md", &["explain", "metrics"]),
     ("deploy/tcpmon.toml", &["config", "example"]),
 ];
 
-/// Write docs/states.md, which is what `tcpmon explain` says, deploy/tcpmon.toml, the example of a
-/// configuration, and the dashboards in deploy/grafana
+/// Write docs/states.md and docs/metrics.md, which are what `tcpmon explain` says, deploy/tcpmon.toml, the
+/// example of a configuration, and the dashboards in deploy/grafana
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For packagers: write manual pages and shell completions below this directory instead. They are

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::apt;
-use crate::sh::{in_path, target_dir};
+use crate::sh::{in_path, sh, target_dir};
 
 /// `(program, package)`: reading the kernel's own tables, to compare with ours.
 const FROM_PACKAGES: &[(&str, &str)] = &[
@@ -31,10 +31,17 @@ const UNPACKED: &[(&str, &[&str])] = &[
     ("prometheus", &["prometheus"]),
     // Tells of alerts.
     ("prometheus-alertmanager", &["prometheus-alertmanager"]),
+    // Counts sockets by state, to compare with.
+    ("prometheus-node-exporter", &["prometheus-node-exporter"]),
+    // Scrapes the agent, as many do instead of Prometheus.
+    ("vmagent", &["victoria-metrics"]),
     // A server that is well, or stands before one that is not; and its load.
     ("nginx", &["nginx"]),
     ("wrk", &["libluajit-5.1-2", "wrk"]),
 ];
+
+/// Python packages: the reader of a scrape that most others are compared with.
+const FROM_PYPI: &[(&str, &str)] = &[("prometheus_client", "prometheus-client==0.26.0")];
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<()> {
@@ -54,7 +61,35 @@ pub(crate) fn install() -> Result<()> {
             unpack(program, packages)?;
         }
     }
+    python_packages();
     Ok(())
+}
+
+/// Puts them where the tests look for them, and nowhere else on the machine.
+fn python_packages() {
+    let place = tools_dir().join("python");
+    for (module, package) in FROM_PYPI {
+        if place.join(module).is_dir() {
+            continue;
+        }
+        let install = sh("python3")
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--root-user-action=ignore",
+                "--target",
+            ])
+            .args([place.as_os_str(), OsStr::new(package)])
+            .downloads();
+        if let Err(error) = install.run() {
+            println!(
+                "note: {package} is not installed: tests that need it are skipped ({error:#})"
+            );
+        }
+    }
 }
 
 /// The program of that name: on `PATH`, or unpacked by [`install`].

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::core::limit::LineLimit;
 use crate::core::query::{VerdictRow, Verdicts};
 use crate::core::table::Table;
-use crate::core::verdict::{Change, Judge, Kind, Policy, Severity, Step, Subject, row};
+use crate::core::verdict::{Change, Judge, Kind, Policy, Severity, Standing, Step, Subject, row};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Judging takes at most this share of a processor.
@@ -77,6 +77,11 @@ impl Court {
     /// How many verdicts stand, by kind and severity.
     pub(super) fn counts(&self) -> [[u64; Severity::ALL.len()]; Kind::ALL.len()] {
         self.judge.counts()
+    }
+
+    /// The verdicts that stand, in short.
+    pub(super) fn standing(&self) -> Vec<Standing> {
+        self.judge.standing()
     }
 
     /// Processor time the last sitting took, in nanoseconds.

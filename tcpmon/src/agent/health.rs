@@ -8,6 +8,7 @@ use super::rates::Edges;
 use super::schedule::Kind;
 use super::{Agent, Incidents};
 use crate::clock;
+use crate::core::census::Census;
 use crate::core::explain;
 use crate::core::query::{
     EdgeRate, Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts,
@@ -211,6 +212,22 @@ impl Agent {
             .collect()
     }
 
+    /// What waited in the ring at most, lately. Whoever reads it empties it, so a reading of now would
+    /// always be nothing.
+    fn ring_used_bytes(&self) -> u64 {
+        let size = self.stream.as_ref().map_or(0, Stream::ring_bytes);
+        // While it was emptied more may have come than there is room for at a time.
+        self.waited.largest().min(size.into())
+    }
+
+    /// What the sockets add up to. Names are made of it elsewhere: here every step counts.
+    pub(super) fn census(&self) -> Census {
+        let (now_ns, now_unix_ns) = (clock::boottime_ns(), clock::unix_ns());
+        let mut census = self.table.census(now_ns, now_unix_ns);
+        census.verdicts = self.court.standing();
+        census
+    }
+
     pub(super) fn snapshot(&mut self) -> Snapshot {
         self.drain();
         self.refresh_counters();
@@ -232,6 +249,9 @@ impl Agent {
                 .stream
                 .as_ref()
                 .map_or(0, |stream| u64::from(stream.ring_bytes())),
+            ring_used_bytes: self.ring_used_bytes(),
+            machine: *self.table.machine(),
+            endings_forgotten: self.table.endings_forgotten(),
             namespaces: self.table.namespaces(),
             processes: self.table.processes() as u64,
             table_bytes: self.table.bytes() as u64,
@@ -240,7 +260,8 @@ impl Agent {
                 .iter()
                 .map(|kind| (kind.name(), self.sweep_cpu_ns[*kind as usize]))
                 .collect(),
-            longest_turn: self.turns.longest(),
+            longest_turn: self.turns.largest(),
+            longest_scrape: self.scrapes.largest(),
             program: self.stream.as_ref().map(|_| self.losses.program),
             process: own::read(&ProcRoot::default()).ok(),
             watch_dropped: self.watchers.dropped(),

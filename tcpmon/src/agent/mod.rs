@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc as thread_channel;
 use std::time::Duration;
 
+use tcpmon_common::record::RECORD_SIZE;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
@@ -44,11 +45,14 @@ use processes::Asked;
 use rates::Rates;
 use recorders::Recorders;
 use schedule::{Kind, Schedule, Wishes};
-use turns::Turns;
+use turns::{Recent, Turns};
 use watchers::Watchers;
 
 /// Records applied before the other branches of the loop get their turn: about a millisecond.
 const DRAIN_BUDGET: usize = 8192;
+/// What a record takes in the ring: the kernel puts eight bytes before each (`BPF_RINGBUF_HDR_SZ` of
+/// `include/uapi/linux/bpf.h`).
+const SLOT_BYTES: u64 = RECORD_SIZE as u64 + 8;
 /// Sockets looked at before the other branches get theirs, when all have to be: at most a
 /// millisecond, half of it when nothing is wrong with them.
 const WALK_BUDGET: usize = 4096;
@@ -110,6 +114,12 @@ pub struct Agent {
     moment: Moment,
     poll: Poll,
     turns: Turns,
+    /// Those of them that copied for a scrape.
+    scrapes: Turns,
+    /// Bytes that were in the ring when it was looked at.
+    waited: Recent<u64>,
+    /// Of these, what has been read of it since it was empty last.
+    waiting: u64,
     rates: Rates,
     losses: Losses,
     audits: Audits,
@@ -238,6 +248,9 @@ impl Agent {
             moment: Moment::default(),
             poll: Poll::default(),
             turns: Turns::default(),
+            scrapes: Turns::default(),
+            waited: Recent::new(u64::max),
+            waiting: 0,
             rates: Rates::default(),
             losses: Losses::default(),
             audits: Audits::default(),
@@ -260,6 +273,8 @@ impl Agent {
             recorders,
             applied_ns,
             incidents,
+            waited,
+            waiting,
             ..
         } = self;
         let Some(stream) = stream else {
@@ -280,6 +295,10 @@ impl Agent {
                 recorders.record(table, record, &change);
             }
         });
+        *waiting += drained.records as u64 * SLOT_BYTES;
+        if drained.empty && *waiting > 0 {
+            waited.took(std::mem::take(waiting), clock::boottime_ns());
+        }
         !drained.empty
     }
 
@@ -374,6 +393,13 @@ impl Agent {
 
     /// Does one piece of work and keeps in mind how long that took.
     fn turn<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let (outcome, turn, now_ns) = self.measured(work);
+        self.turns.took(turn, now_ns);
+        outcome
+    }
+
+    /// Does one piece of work; returns also how long that took, and when it ended.
+    fn measured<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Turn, u64) {
         let (began_ns, began_cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
         let outcome = work(self);
         let now_ns = clock::boottime_ns();
@@ -381,8 +407,7 @@ impl Agent {
             wall_ns: now_ns.saturating_sub(began_ns),
             cpu_ns: clock::thread_cpu_ns().saturating_sub(began_cpu_ns),
         };
-        self.turns.took(turn, now_ns);
-        outcome
+        (outcome, turn, now_ns)
     }
 
     /// Takes a report over. What that costs here is part of the price of the sweep: a large table is
@@ -549,6 +574,12 @@ impl Agent {
             }
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
+            Letter::Census(answer) => {
+                let (copied, turn, now_ns) =
+                    self.measured(|agent| (Box::new(agent.snapshot()), Box::new(agent.census())));
+                self.scrapes.took(turn, now_ns);
+                drop(answer.send(copied));
+            }
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Record(filter, batches, answer) => self.record(filter, batches, answer),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),

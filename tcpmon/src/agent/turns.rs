@@ -1,38 +1,57 @@
-//! How long the loop was away from its `select!`: so long an event, a question or a signal had to
-//! wait. Pure: time comes in.
+//! The largest of late: how long the loop was away from its `select!`, which is how long an event, a
+//! question or a signal had to wait, and how full the ring was. Pure: time comes in.
 
 use crate::core::snapshot::Turn;
 
 /// A figure is forgotten after two of these at the latest.
 const WINDOW_NS: u64 = 60_000_000_000;
 
-/// The longest turns of late.
-#[derive(Debug, Default)]
-pub(super) struct Turns {
+/// The largest of late, by whatever `larger` joins.
+#[derive(Debug)]
+pub(super) struct Recent<T> {
     began_ns: u64,
-    now: Turn,
-    before: Turn,
+    now: T,
+    before: T,
+    larger: fn(T, T) -> T,
 }
 
-impl Turns {
-    /// A turn that ended at `now_ns`.
-    pub(super) fn took(&mut self, turn: Turn, now_ns: u64) {
+/// The longest turns of late.
+pub(super) type Turns = Recent<Turn>;
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new(Turn::longest)
+    }
+}
+
+impl<T: Copy + Default> Recent<T> {
+    pub(super) fn new(larger: fn(T, T) -> T) -> Self {
+        Self {
+            began_ns: 0,
+            now: T::default(),
+            before: T::default(),
+            larger,
+        }
+    }
+
+    /// One that ended at `now_ns`.
+    pub(super) fn took(&mut self, one: T, now_ns: u64) {
         let age_ns = now_ns.saturating_sub(self.began_ns);
         if age_ns >= WINDOW_NS {
             self.before = if age_ns < 2 * WINDOW_NS {
                 self.now
             } else {
-                Turn::default()
+                T::default()
             };
-            self.now = Turn::default();
+            self.now = T::default();
             self.began_ns = now_ns;
         }
-        self.now = self.now.longest(turn);
+        self.now = (self.larger)(self.now, one);
     }
 
-    /// The longest turn of the last one to two minutes.
-    pub(super) fn longest(&self) -> Turn {
-        self.now.longest(self.before)
+    /// The largest of the last one to two minutes.
+    pub(super) fn largest(&self) -> T {
+        (self.larger)(self.now, self.before)
     }
 }
 
@@ -53,11 +72,11 @@ mod tests {
         turns.took(turn(10), 0);
         turns.took(turn(50), WINDOW_NS - 1);
         turns.took(turn(20), WINDOW_NS);
-        assert_eq!(turns.longest(), turn(50));
+        assert_eq!(turns.largest(), turn(50));
         turns.took(turn(30), 2 * WINDOW_NS);
-        assert_eq!(turns.longest(), turn(30));
+        assert_eq!(turns.largest(), turn(30));
         turns.took(turn(1), 9 * WINDOW_NS);
-        assert_eq!(turns.longest(), turn(1));
+        assert_eq!(turns.largest(), turn(1));
     }
 
     #[test]
@@ -70,6 +89,6 @@ mod tests {
             wall_ns: 9,
             cpu_ns: 5,
         };
-        assert_eq!(turns.longest(), longest);
+        assert_eq!(turns.largest(), longest);
     }
 }

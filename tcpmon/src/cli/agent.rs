@@ -17,9 +17,11 @@ use crate::config::{
     Attach, Changes, Config, Layer, LogFormat, LogLevel, SockDiag, Source, Sources, changes, help,
     parse_size,
 };
+use crate::core::series::{Budget, Labels};
 use crate::failure::Failure;
 use crate::logging;
 use crate::view::api::{self, listen::ApiListener};
+use crate::view::export::exporter::Exporter;
 use crate::view::export::http::{Options, Web};
 
 /// Flags of `tcpmon agent`. Every one can also be set in the environment and, but for --config, in
@@ -81,6 +83,20 @@ pub(super) struct Args {
         help = help("web.config.file")
     )]
     web_config_file: Option<PathBuf>,
+    #[arg(
+        long = "metrics.labels",
+        value_name = "WORDS",
+        env = "TCPMON_METRICS_LABELS",
+        help = help("metrics.labels")
+    )]
+    metrics_labels: Option<Labels>,
+    #[arg(
+        long = "metrics.series-limit",
+        value_name = "NUMBER",
+        env = "TCPMON_METRICS_SERIES_LIMIT",
+        help = help("metrics.series-limit")
+    )]
+    metrics_series_limit: Option<u32>,
     #[arg(
         long = "log.level",
         value_enum,
@@ -164,6 +180,8 @@ impl Args {
             host_names: self.host_names.clone(),
             page: self.page,
             web_config_file: self.web_config_file.clone(),
+            metrics_labels: self.metrics_labels,
+            metrics_series_limit: self.metrics_series_limit,
             log_level: self.log_level,
             log_format: self.log_format,
             audit_interval: self.audit_interval,
@@ -233,9 +251,11 @@ async fn serve(args: Args, config: Config, web: Web, prepared: Prepared) -> anyh
         web.urls()?,
         config.socket.display()
     );
-    let web = tokio::spawn(web.serve(mailbox.clone())?);
+    let (budget, budget_receiver) = watch::channel(config.budget);
+    let exporter = Exporter::new(mailbox.clone(), budget_receiver);
+    let web = tokio::spawn(web.serve(mailbox.clone(), exporter)?);
     let local = tokio::spawn(api::server::serve(socket, mailbox));
-    let reload = tokio::spawn(reload(args, config, settings));
+    let reload = tokio::spawn(reload(args, config, settings, budget));
     notify(&[NotifyState::Ready]);
 
     let outcome = prepared.run(stopped()?).await;
@@ -262,7 +282,12 @@ fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// Takes over a changed file on SIGHUP. A bad one changes nothing.
-async fn reload(args: Args, mut running: Config, settings: watch::Sender<Settings>) {
+async fn reload(
+    args: Args,
+    mut running: Config,
+    settings: watch::Sender<Settings>,
+    budget: watch::Sender<Budget>,
+) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
@@ -271,9 +296,11 @@ async fn reload(args: Args, mut running: Config, settings: watch::Sender<Setting
             Ok((new, _)) => {
                 apply(&running, &new);
                 settings.send_replace(app::settings(&new));
+                budget.send_replace(new.budget);
                 // What changes at the next start only stays as it runs.
                 running = Config {
                     log_level: new.log_level,
+                    budget: new.budget,
                     audit_interval: new.audit_interval,
                     policy: new.policy,
                     ..running

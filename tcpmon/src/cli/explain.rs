@@ -8,13 +8,15 @@ use super::output;
 use crate::core::explain::Topic;
 use crate::failure::Failure;
 use crate::view::environment::ColorChoice;
+use crate::view::export;
 use crate::view::print::{self, ExplainFormat, Look};
 
 /// Flags of `tcpmon explain`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// A state (close-wait), an edge ('FIN_WAIT2 -> TIME_WAIT' or fin-wait-2,time-wait), a verdict
-    /// (close_wait_leak) or an ending (no_port); without it the diagram and the list of all
+    /// (close_wait_leak) or an ending (no_port); without it the diagram and the list of all. `metrics`
+    /// prints every metric, in Markdown
     #[arg(value_name = "STATE|EDGE|VERDICT|ENDING")]
     topic: Vec<String>,
     /// How to print
@@ -25,7 +27,15 @@ pub(super) struct Args {
     color: ColorChoice,
 }
 
+/// The page of the metrics.
+const METRICS: &str = "metrics";
+
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.topic == [METRICS] {
+        let page = export::reference::markdown()?;
+        io::stdout().lock().write_all(page.as_bytes())?;
+        return Ok(());
+    }
     let topic = topic(&args.topic)?;
     let look = Look {
         columns: output::columns(),

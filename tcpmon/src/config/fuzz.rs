@@ -13,6 +13,7 @@ pub fn config(bytes: &[u8]) -> bool {
             assert!(config.ring_size.is_power_of_two());
             assert!((1..=3600).contains(&config.audit_interval.as_secs()));
             assert!(config.telemetry_path.starts_with('/'));
+            assert!((1000..=1_000_000).contains(&config.budget.limit));
             assert!((1..=10_000).contains(&config.incident_max_files));
             assert!((16 << 10..=64 << 20).contains(&config.incident_max_file_size));
             let shown = show(&config, &Sources::new());

@@ -23,6 +23,7 @@ pub use changes::{Changes, changes};
 pub use show::{example, help, show};
 pub use words::{Attach, LogFormat, LogLevel, SockDiag, parse_size};
 
+use crate::core::series::{Budget, Labels};
 use crate::core::verdict::Policy;
 use crate::failure::Failure;
 
@@ -46,6 +47,10 @@ pub struct Layer {
     pub page: Option<bool>,
     /// File with TLS and passwords.
     pub web_config_file: Option<PathBuf>,
+    /// Which groups have series of their own.
+    pub metrics_labels: Option<Labels>,
+    /// Series in one scrape at most.
+    pub metrics_series_limit: Option<u32>,
     /// Log level.
     pub log_level: Option<LogLevel>,
     /// Log format.
@@ -83,6 +88,8 @@ impl Layer {
         put(&mut config.host_names, names);
         put(&mut config.page, self.page);
         put(&mut config.web_config_file, self.web_config_file.map(Some));
+        put(&mut config.budget.labels, self.metrics_labels);
+        put(&mut config.budget.limit, self.metrics_series_limit);
         put(&mut config.log_level, self.log_level);
         put(&mut config.log_format, self.log_format);
         put(&mut config.audit_interval, self.audit_interval);
@@ -114,6 +121,8 @@ pub struct Config {
     pub page: bool,
     /// File with TLS and passwords, as the Prometheus exporter toolkit defines it.
     pub web_config_file: Option<PathBuf>,
+    /// What is told group by group, and how many series there may be.
+    pub budget: Budget,
     /// Log level.
     pub log_level: LogLevel,
     /// Log format.
@@ -147,6 +156,7 @@ impl Default for Config {
             host_names: Vec::new(),
             page: true,
             web_config_file: None,
+            budget: Budget::default(),
             log_level: LogLevel::default(),
             log_format: LogFormat::default(),
             audit_interval: Duration::from_secs(5),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::Config;
 use super::value::{
     Choice, Count, HttpPath, Interval, Nanoseconds, OptionalPath, Path, RingSize, Share, Size,
-    Switch, Value,
+    Switch, Value, Within, Words,
 };
 use super::web;
+use crate::core::series::{LEAST_LIMIT, MOST_LIMIT};
 use crate::core::verdict::Thresholds;
 use crate::core::verdict::fields::{self, Field};
 use crate::core::verdict::thresholds::REMEMBERED_NS;
@@ -94,6 +95,7 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
         host_names,
         page,
         web_config_file,
+        budget,
         log_level,
         log_format,
         audit_interval,
@@ -168,6 +170,29 @@ pub(super) fn sections(config: &mut Config) -> Vec<Section<'_>> {
                 "File with TLS, client certificates and passwords, as every Prometheus exporter has it",
                 OptionalPath(web_config_file),
             )],
+        ),
+        section(
+            "metrics",
+            "What is told group by group",
+            vec![
+                Key::new(
+                    "metrics.labels",
+                    "What has series of its own; remote_address tells the addresses of destinations \
+                     apart, and there may be very many",
+                    Words(&mut budget.labels),
+                )
+                .live(),
+                Key::new(
+                    "metrics.series-limit",
+                    "Series in one scrape at most; what is beyond stands together as `other`",
+                    Within {
+                        value: &mut budget.limit,
+                        least: LEAST_LIMIT,
+                        most: MOST_LIMIT,
+                    },
+                )
+                .live(),
+            ],
         ),
         section(
             "log",

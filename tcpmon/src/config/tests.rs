@@ -76,6 +76,35 @@ fn the_web_may_have_several_addresses_and_names() {
 }
 
 #[test]
+fn what_is_told_group_by_group_is_configured_and_changed_at_once() {
+    let config = parsed("[metrics]\nlabels = [\"process\"]\nseries-limit = 2000\n");
+    let labels = "process".parse().expect("a label");
+    let limit = 2000;
+    assert_eq!(config.budget, Budget { labels, limit });
+    let none = parsed("[metrics]\nlabels = []\n");
+    assert!(none.budget.labels.is_empty());
+    let found = changes(&Config::default(), &config);
+    assert!(found.at_start.is_empty(), "{found:?}");
+    assert_eq!(
+        found.live,
+        [
+            "metrics.labels [\"process\", \"listener\", \"destination\", \"namespace\"] -> \
+             [\"process\"]",
+            "metrics.series-limit 10000 -> 2000",
+        ]
+    );
+    let mut over = config;
+    let typed = Layer {
+        metrics_labels: Some(Labels::NONE),
+        metrics_series_limit: Some(1000),
+        ..Layer::default()
+    };
+    typed.over(&mut over);
+    let (labels, limit) = (Labels::NONE, 1000);
+    assert_eq!(over.budget, Budget { labels, limit });
+}
+
+#[test]
 fn incidents_are_configured_and_changed_at_the_next_start() {
     let text = "[incident]\ndirectory = \"/var/a\"\nmax-files = 9\nmax-file-size = \"20KiB\"\n";
     let config = parsed(text);

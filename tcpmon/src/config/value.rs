@@ -9,6 +9,7 @@ use toml::Value as Toml;
 
 use super::parse_size;
 use crate::core::cgroup::is_unit;
+use crate::core::series::{LabelSet, Labels};
 use crate::core::verdict::Kind;
 use crate::view::export::http::RESERVED;
 
@@ -108,6 +109,59 @@ fn written(duration: Duration) -> Toml {
 fn duration_between(least: Duration, most: Duration) -> String {
     let [least, most] = [least, most].map(humantime::format_duration);
     format!("a duration from \"{least}\" to \"{most}\"")
+}
+
+/// How many, where few are of no use.
+pub(super) struct Within<'a> {
+    pub(super) value: &'a mut u32,
+    pub(super) least: u32,
+    pub(super) most: u32,
+}
+
+impl Value for Within<'_> {
+    fn read(&mut self, found: &Toml) -> Option<()> {
+        let count = u32::try_from(found.as_integer()?).ok()?;
+        (self.least..=self.most)
+            .contains(&count)
+            .then(|| *self.value = count)
+    }
+
+    fn write(&self) -> Option<Toml> {
+        Some(Toml::Integer((*self.value).into()))
+    }
+
+    fn allowed(&self) -> String {
+        format!("a whole number from {} to {}", self.least, self.most)
+    }
+
+    fn number(&self) -> Option<f64> {
+        Some((*self.value).into())
+    }
+}
+
+/// Which groups have series of their own.
+pub(super) struct Words<'a>(pub(super) &'a mut Labels);
+
+impl Value for Words<'_> {
+    fn read(&mut self, found: &Toml) -> Option<()> {
+        let words: Option<Vec<&str>> = found.as_array()?.iter().map(Toml::as_str).collect();
+        *self.0 = Labels::of_words(words?).ok()?;
+        Some(())
+    }
+
+    fn write(&self) -> Option<Toml> {
+        let words = self.0.words().map(|word| Toml::String(word.into()));
+        Some(Toml::Array(words.collect()))
+    }
+
+    fn allowed(&self) -> String {
+        let known: Vec<String> = Labels::known().map(|word| format!("\"{word}\"")).collect();
+        format!(
+            "a list of some of {}, each once, and the last only with \"{}\"",
+            known.join(", "),
+            LabelSet::Destination.name()
+        )
+    }
 }
 
 /// How many.

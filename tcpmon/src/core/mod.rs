@@ -4,6 +4,7 @@
 //! answers are in [`query`]. All facts in their order are a
 //! [`recording`].
 
+pub mod census;
 pub mod cgroup;
 pub mod ending;
 pub mod explain;
@@ -18,6 +19,7 @@ pub mod lives;
 pub mod netns;
 pub mod query;
 pub mod recording;
+pub mod series;
 pub mod snapshot;
 pub mod table;
 pub mod tuple;

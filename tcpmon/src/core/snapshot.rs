@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tcpmon_common::Counters;
 
+use crate::core::facts::MachineFact;
 use crate::core::table::Totals;
 use crate::core::verdict::{Kind, Severity};
 
@@ -91,8 +92,8 @@ pub struct StateNow {
     pub oldest_unix_ns: Option<u64>,
 }
 
-/// What `/metrics` is made of.
-#[derive(Clone, Debug)]
+/// What `/metrics` says of the machine as a whole.
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The rung of the feature ladder.
     pub rung: &'static str,
@@ -108,6 +109,12 @@ pub struct Snapshot {
     pub lost: BTreeMap<&'static str, u64>,
     /// Size of the ring in bytes; 0 without one.
     pub ring_bytes: u64,
+    /// Bytes that waited in it at most in the last one to two minutes.
+    pub ring_used_bytes: u64,
+    /// What the machine has one of.
+    pub machine: MachineFact,
+    /// Groups of failed connections that were silent so long that others took their place.
+    pub endings_forgotten: u64,
     /// Namespaces with sockets.
     pub namespaces: u64,
     /// Processes that hold sockets.
@@ -120,6 +127,8 @@ pub struct Snapshot {
     pub sweep_cpu_ns: BTreeMap<&'static str, u64>,
     /// The longest turn of the agent's loop in the last one to two minutes.
     pub longest_turn: Turn,
+    /// The longest it copied for a scrape in that time, this one not included.
+    pub longest_scrape: Turn,
     /// The kernel program.
     pub program: Option<ProgramUsage>,
     /// The agent process.

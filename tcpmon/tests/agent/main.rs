@@ -19,6 +19,7 @@ mod model;
 mod names;
 mod owners;
 mod page;
+mod parsers;
 mod passing;
 mod planted;
 mod privileges;

@@ -29,6 +29,16 @@ const SENTENCES: &[(&str, &str)] = &[
         "2:9: log.level is \"loud\": it must be one of \"error\", \"warn\", \"info\", \"debug\"",
     ),
     (
+        "[metrics]\nseries-limit = 999\n",
+        "2:16: metrics.series-limit is 999: it must be a whole number from 1000 to 1000000",
+    ),
+    (
+        "[metrics]\nlabels = [\"process\", \"pid\"]\n",
+        "2:10: metrics.labels is [\"process\", \"pid\"]: it must be a list of some of \"process\", \
+         \"listener\", \"destination\", \"namespace\", \"remote_address\", each once, and the last only \
+         with \"destination\"",
+    ),
+    (
         "[incident]\nmax-files = 0\n",
         "2:13: incident.max-files is 0: it must be a whole number from 1 to 10000",
     ),

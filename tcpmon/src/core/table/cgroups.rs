@@ -1,5 +1,7 @@
 //! Names of control groups, as far as they have been asked for and found.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::core::cgroup;
@@ -8,14 +10,15 @@ use crate::core::cgroup;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cgroup {
     pub(super) path: String,
-    pub(super) identity: cgroup::Identity,
+    /// Shared with whoever names its processes.
+    pub(super) identity: Arc<cgroup::Identity>,
 }
 
 impl Cgroup {
     pub(super) fn new(path: &str) -> Self {
         Self {
             path: path.to_owned(),
-            identity: cgroup::Identity::from_path(path),
+            identity: Arc::new(cgroup::Identity::from_path(path)),
         }
     }
 }

@@ -21,39 +21,49 @@ const ROOM: usize = MOST / 8;
 /// Whom it was towards: for a client the peer, for a server its own port. The port of a server's
 /// peer says nothing and would make every connection a group of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Group {
-    process: Option<Process>,
-    netns: NetnsIdentity,
-    role: Option<Role>,
-    address: IpAddr,
-    port: u16,
-    ending: Ending,
+pub struct EndingKey {
+    pub(super) process: Option<Process>,
+    pub(super) netns: NetnsIdentity,
+    pub(super) role: Option<Role>,
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    pub(super) ending: Ending,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Tally {
     count: u64,
     last_ns: u64,
+    /// Control group of the last of them; 0 when unknown.
+    cgroup: u64,
 }
 
 /// All groups.
 #[derive(Debug, Default)]
 pub(super) struct Endings {
-    groups: FxHashMap<Group, Tally>,
+    groups: FxHashMap<EndingKey, Tally>,
     forgotten: u64,
 }
 
 impl Endings {
-    fn count(&mut self, group: Group, time_ns: u64) {
+    fn count(&mut self, group: EndingKey, cgroup: u64, time_ns: u64) {
         if self.groups.len() >= MOST && !self.groups.contains_key(&group) {
             self.forget_the_silent();
         }
         let tally = self.groups.entry(group).or_insert(Tally {
             count: 0,
             last_ns: time_ns,
+            cgroup,
         });
         tally.count += 1;
         tally.last_ns = time_ns;
+        tally.cgroup = cgroup;
+    }
+
+    /// Every group with the control group of its last socket, and how many ended so.
+    pub(super) fn tallies(&self) -> impl Iterator<Item = (EndingKey, u64, u64)> {
+        let tallies = self.groups.iter();
+        tallies.map(|(key, tally)| (*key, tally.cgroup, tally.count))
     }
 
     fn forget_the_silent(&mut self) {
@@ -87,7 +97,7 @@ impl Table {
         } else {
             (socket.tuple.remote_address(), socket.tuple.remote_port)
         };
-        let group = Group {
+        let group = EndingKey {
             process: socket.owner.map(|owner| *self.processes.get(owner.process)),
             netns: self.namespaces.get(socket.netns).identity,
             role: socket.role,
@@ -95,7 +105,8 @@ impl Table {
             port,
             ending,
         };
-        self.endings.count(group, time_ns);
+        let cgroup = socket.cgroup;
+        self.endings.count(group, cgroup, time_ns);
     }
 
     /// Connections that could not be made or were lost for want of an answer, by peer.
@@ -112,6 +123,12 @@ impl Table {
             }
         }
         failures
+    }
+
+    /// Groups of endings that were silent so long that others took their place.
+    #[must_use]
+    pub const fn endings_forgotten(&self) -> u64 {
+        self.endings.forgotten
     }
 
     /// Connections that ended otherwise than in order, the most frequent first, and how many

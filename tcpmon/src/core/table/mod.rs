@@ -5,6 +5,7 @@
 
 mod apply;
 mod audit;
+mod census;
 mod cgroups;
 mod endings;
 mod endpoint_rows;
@@ -39,6 +40,7 @@ use tcpmon_common::State;
 pub use apply::Change;
 use audit::Audit;
 use cgroups::Cgroups;
+pub use endings::EndingKey;
 use endings::Endings;
 use endpoints::Endpoints;
 pub use endpoints::{Endpoint, EndpointId, Traffic};

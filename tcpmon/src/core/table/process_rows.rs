@@ -210,7 +210,7 @@ impl Table {
     fn process_row_of(&self, id: ProcessId, counts: &Counts, now_ns: u64) -> Option<ProcessRow> {
         let fact = self.processes.fact(id);
         let cgroup = self.processes.cgroup(id);
-        let identity = cgroup.map(|cgroup| cgroup.identity.clone());
+        let identity = cgroup.map(|cgroup| (*cgroup.identity).clone());
         let identity = identity.unwrap_or_default();
         let oldest = counts.oldest_close_wait.map(|id| self.slots.get(id));
         let states = State::ALL.into_iter().filter_map(|state| {

@@ -30,7 +30,7 @@ impl SlotId {
 }
 
 /// A socket as it was seen, to be looked up later: its slot may hold another by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sighting {
     pub(super) id: SlotId,
     pub(super) entered_ns: u64,

@@ -4,6 +4,7 @@ use super::course::{Course, Step};
 use super::memory::Memory;
 use super::rules::Opinion;
 use super::{Evidence, Severity, Subject};
+use crate::core::table::Process;
 
 /// What is known of a subject that is or was in trouble.
 #[derive(Clone, Debug)]
@@ -64,6 +65,11 @@ impl Case {
             Step::Eased | Step::Ended => {}
         }
         Some(step)
+    }
+
+    /// Who has most of the sockets it is about, where it is not one process's.
+    pub(super) fn busiest(&self) -> Option<Process> {
+        self.evidence.as_ref().and_then(Evidence::busiest)
     }
 
     /// The verdict, if there is one.

@@ -41,6 +41,24 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// The process with most of the sockets, where the trouble is not one process's.
+    #[must_use]
+    pub const fn busiest(&self) -> Option<Process> {
+        let busiest = match self {
+            Self::Ports(ports) => ports.busiest,
+            Self::Stuck(stuck) => stuck.busiest,
+            Self::TimeWaits(waits) => waits.busiest,
+            Self::HalfDead(dead) => dead.busiest,
+            Self::Leak(_) | Self::Accept(_) | Self::Queue(_) | Self::Orphans(_) => None,
+        };
+        match busiest {
+            Some((process, _)) => Some(process),
+            None => None,
+        }
+    }
+}
+
 /// So many of the oldest sockets are shown.
 pub const SHOWN: usize = 5;
 

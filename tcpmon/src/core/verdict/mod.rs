@@ -37,7 +37,20 @@ use survey::Survey;
 pub use thresholds::{Policy, Thresholds};
 
 use crate::core::facts::NetnsIdentity;
-use crate::core::table::Table;
+use crate::core::table::{Process, Table};
+
+/// A verdict that stands, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Kind of trouble.
+    pub kind: Kind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whose trouble, or who has most of the sockets.
+    pub process: Option<Process>,
+    /// Where.
+    pub place: Place,
+}
 
 /// Who judges.
 #[derive(Debug, Default)]
@@ -117,6 +130,21 @@ impl Judge {
             }
         }
         counts
+    }
+
+    /// The verdicts that stand, in no particular order and without their evidence.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Standing> {
+        let cases = self.docket.cases();
+        let standing = cases.filter_map(|(subject, case)| {
+            Some(Standing {
+                kind: subject.kind,
+                severity: case.level()?,
+                process: subject.process.or(case.busiest()),
+                place: subject.place,
+            })
+        });
+        standing.collect()
     }
 
     /// Verdicts that are over, the last first.

@@ -1,9 +1,9 @@
 //! Verdicts as answers.
 
 use super::words::{self, Context};
-use super::{Ended, Evidence, Judge, Place, Verdict};
+use super::{Ended, Judge, Place, Verdict};
 use crate::core::query::{PastVerdict, SCHEMA, VerdictRow, Verdicts};
-use crate::core::table::{Process, Table};
+use crate::core::table::Table;
 
 impl Judge {
     /// What stands and what is over, in words. `own_netns`: inode of the namespace whoever asks runs
@@ -37,7 +37,7 @@ pub fn row(
     let seen = verdict.evidence.sockets().iter();
     let shown: Vec<_> = seen.filter_map(|seen| table.find(*seen)).collect();
     let first = shown.first().map(|id| table.socket(*id));
-    let process = subject.process.or(busiest(verdict.evidence));
+    let process = subject.process.or(verdict.evidence.busiest());
     let fact = process.and_then(|process| table.process_fact(&process));
     let netns = subject.place.netns();
     let netns_name = netns.and_then(|netns| table.netns_name(netns));
@@ -95,20 +95,6 @@ fn locate(row: &mut VerdictRow, place: &Place) {
             row.destination_port = Some(*port);
         }
         Place::Namespace(_) | Place::Machine => {}
-    }
-}
-
-const fn busiest(evidence: &Evidence) -> Option<Process> {
-    let busiest = match evidence {
-        Evidence::Ports(ports) => ports.busiest,
-        Evidence::Stuck(stuck) => stuck.busiest,
-        Evidence::TimeWaits(waits) => waits.busiest,
-        Evidence::HalfDead(dead) => dead.busiest,
-        Evidence::Leak(_) | Evidence::Accept(_) | Evidence::Queue(_) | Evidence::Orphans(_) => None,
-    };
-    match busiest {
-        Some((process, _)) => Some(process),
-        None => None,
     }
 }
 

@@ -256,14 +256,7 @@ pub(super) fn blamed(
     subject: &Subject,
     evidence: &Evidence,
 ) -> (Option<String>, Option<String>) {
-    let busiest = match evidence {
-        Evidence::Ports(ports) => ports.busiest,
-        Evidence::Stuck(stuck) => stuck.busiest,
-        Evidence::TimeWaits(waits) => waits.busiest,
-        Evidence::HalfDead(half_dead) => half_dead.busiest,
-        Evidence::Leak(_) | Evidence::Accept(_) | Evidence::Queue(_) | Evidence::Orphans(_) => None,
-    };
-    let process = subject.process.or(busiest.map(|(process, _)| process));
+    let process = subject.process.or(evidence.busiest());
     let seen = evidence.sockets().first();
     let socket = seen.and_then(|seen| Some(table.socket(table.find(*seen)?)));
     let unit = socket.and_then(|socket| table.unit_of(socket));

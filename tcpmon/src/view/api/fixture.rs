@@ -24,6 +24,10 @@ pub(crate) fn owner(is_ready: bool) -> Mailbox {
                 Letter::Listeners(_, answer) => drop(answer.send(fixture::listeners())),
                 Letter::Destinations(_, answer) => drop(answer.send(fixture::destinations())),
                 Letter::Process(pid, answer) => drop(answer.send(fixture::process(pid))),
+                Letter::Census(answer) => {
+                    let snapshot = Box::new(export::fixture::snapshot());
+                    drop(answer.send((snapshot, Box::new(export::fixture::census()))));
+                }
                 Letter::Snapshot(answer) => {
                     drop(answer.send(Box::new(export::fixture::snapshot())));
                 }

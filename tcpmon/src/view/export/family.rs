@@ -9,11 +9,14 @@ use prometheus::proto::{
 };
 
 use crate::core::histogram::{self, BOUNDS_SECONDS};
+use crate::core::series::{LabelSet, Member};
 
 /// A metric: its description, which the registry checks, and its series.
 pub(super) struct Family {
     pub(super) desc: Desc,
     pub(super) series: MetricFamily,
+    /// The set it belongs to; `None` for what the machine has one of.
+    pub(super) set: Option<LabelSet>,
 }
 
 impl Family {
@@ -35,6 +38,83 @@ impl Family {
         Ok(Self {
             desc,
             series: family,
+            set: None,
+        })
+    }
+
+    /// Series as a server counts them: a histogram is one per bucket, and two more.
+    pub(super) fn count(&self) -> u64 {
+        let metrics = self.series.get_metric();
+        let count = metrics.iter().map(|metric| {
+            if self.series.get_field_type() == MetricType::HISTOGRAM {
+                metric.get_histogram().get_bucket().len() as u64 + 3
+            } else {
+                1
+            }
+        });
+        count.sum()
+    }
+}
+
+/// A set of metrics with a series per member.
+#[derive(Clone, Copy)]
+pub(super) struct Set<'a> {
+    pub(super) set: LabelSet,
+    /// Names of the labels of its members.
+    pub(super) labels: &'a [&'a str],
+}
+
+impl Set<'_> {
+    /// A gauge with a series per member and set of further label values.
+    pub(super) fn gauges<'m, const N: usize>(
+        self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = (&'m Member, [&'m str; N], f64)>,
+    ) -> Result<Family> {
+        self.family(MetricType::GAUGE, (name, help), labels, samples)
+    }
+
+    /// A counter with a series per member and set of further label values.
+    pub(super) fn counters<'m, const N: usize>(
+        self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = (&'m Member, [&'m str; N], u64)>,
+    ) -> Result<Family> {
+        let samples = samples.into_iter();
+        let samples = samples.map(|(member, values, count)| (member, values, count as f64));
+        self.family(MetricType::COUNTER, (name, help), labels, samples)
+    }
+
+    fn family<'m, const N: usize>(
+        self,
+        kind: MetricType,
+        (name, help): (&str, &str),
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = (&'m Member, [&'m str; N], f64)>,
+    ) -> Result<Family> {
+        let names: Vec<&str> = self.labels.iter().copied().chain(labels).collect();
+        let series = samples.into_iter().map(|(member, values, value)| {
+            let values = member.iter().map(String::as_str).chain(values);
+            let mut metric = labels_of(names.iter().copied().zip(values));
+            if kind == MetricType::COUNTER {
+                let mut counter = Counter::default();
+                counter.set_value(value);
+                metric.set_counter(counter);
+            } else {
+                let mut gauge = Gauge::default();
+                gauge.set_value(value);
+                metric.set_gauge(gauge);
+            }
+            metric
+        });
+        let series = series.collect();
+        Ok(Family {
+            set: Some(self.set),
+            ..Family::new(kind, name, help, &names, series)?
         })
     }
 }
@@ -140,7 +220,11 @@ fn cumulative(durations: &histogram::Histogram) -> Histogram {
 }
 
 fn labelled<const N: usize, V: Into<String>>(labels: [&str; N], values: [V; N]) -> Metric {
-    let pairs = labels.into_iter().zip(values).map(|(name, value)| {
+    labels_of(labels.into_iter().zip(values))
+}
+
+fn labels_of<'a, V: Into<String>>(pairs: impl Iterator<Item = (&'a str, V)>) -> Metric {
+    let pairs = pairs.map(|(name, value)| {
         let mut pair = LabelPair::default();
         pair.set_name(name.to_owned());
         pair.set_value(value.into());

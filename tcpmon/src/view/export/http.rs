@@ -18,16 +18,15 @@ pub mod web_config;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::encoding::Coding;
 pub use self::serve::Web;
-use super::metrics::{self, CONTENT_TYPE};
+use super::exporter::{Exporter, Failed};
+use super::metrics::CONTENT_TYPE;
 use super::page::{self, Page, Resource};
 use crate::mailbox::{Mailbox, Stopped};
 
@@ -36,8 +35,6 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 pub const RESERVED: &str = "/-/";
 const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
-/// Scrapes that are rendered at once; the others wait, no longer than their scrapers do.
-const RENDERED_AT_ONCE: usize = 2;
 
 /// What the configuration says of the web.
 #[derive(Clone, Debug)]
@@ -59,18 +56,19 @@ pub struct Options {
 /// What there is to see.
 struct Site {
     mailbox: Mailbox,
+    exporter: Exporter,
     telemetry_path: String,
     has_page: bool,
-    renders: Arc<Semaphore>,
+    exporter: Exporter,
 }
 
 impl Site {
-    fn new(mailbox: Mailbox, telemetry_path: String, has_page: bool) -> Self {
+    fn new(mailbox: Mailbox, exporter: Exporter, telemetry_path: String, has_page: bool) -> Self {
         Self {
             mailbox,
             telemetry_path,
             has_page,
-            renders: Arc::new(Semaphore::new(RENDERED_AT_ONCE)),
+            exporter,
         }
     }
 
@@ -122,23 +120,15 @@ impl Site {
     }
 
     async fn render(&self, coding: Coding) -> Response {
-        // One that is given up goes on on its thread: it must not be counted as done.
-        let Ok(turn) = Arc::clone(&self.renders).acquire_owned().await else {
-            return unavailable(Stopped);
+        let text = match self.exporter.scrape().await {
+            Ok(text) => text,
+            Err(Failed::Stopped(stopped)) => return unavailable(stopped),
+            Err(Failed::Render(error)) => return failed(&format!("{error:#}")),
         };
-        let snapshot = match self.mailbox.snapshot().await {
-            Ok(snapshot) => snapshot,
-            Err(stopped) => return unavailable(stopped),
-        };
-        let rendered = tokio::task::spawn_blocking(move || {
-            let text = metrics::render(&snapshot)?;
-            let bytes = coding.encode(text)?;
-            drop(turn);
-            anyhow::Ok(bytes)
-        });
-        let bytes = match rendered.await {
+        let encoded = tokio::task::spawn_blocking(move || coding.encode(&text));
+        let bytes = match encoded.await {
             Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) => return failed(&format!("{error:#}")),
+            Ok(Err(error)) => return failed(&error.to_string()),
             Err(error) => return failed(&error.to_string()),
         };
         let mut response = ([(header::CONTENT_TYPE, CONTENT_TYPE)], bytes).into_response();

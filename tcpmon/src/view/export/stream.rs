@@ -62,6 +62,12 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
             snapshot.watch_dropped as f64,
         )?,
         gauge(
+            "tcpmon_ring_used_bytes",
+            "The most that waited in the ring in the last one to two minutes when the agent came to \
+             it; at the size of the ring, records were lost or soon will be.",
+            snapshot.ring_used_bytes as f64,
+        )?,
+        gauge(
             "tcpmon_ring_bytes",
             "Size of the ring between kernel and agent; 0 without one.",
             snapshot.ring_bytes as f64,

@@ -7,15 +7,20 @@ use std::process::{Command, Stdio};
 
 use tcpmon_common::State;
 
-use super::fixture::snapshot;
-use super::metrics::render;
+use super::exporter::Exporter;
+use super::fixture::{census, snapshot};
+use super::metrics::Renderer;
+use crate::core::census::{Census, Workload};
 use crate::core::fsm::{EDGES, is_announced};
+use crate::core::series::{Budget, DEFAULT_LIMIT, LEAST_LIMIT, LabelSet, Labels};
 use crate::core::snapshot::Snapshot;
+use crate::core::table::Process;
 
 const BUILD: &str = "tcpmon_build_info{version=\"0.0.0\",revision=\"0\",rustversion=\"1\"} 1";
 
 fn text_of(snapshot: &Snapshot) -> String {
-    String::from_utf8(render(snapshot).unwrap()).unwrap()
+    let text = Renderer::default().render(snapshot, &census(), Budget::default());
+    String::from_utf8(text.unwrap()).unwrap()
 }
 
 /// Series without their values, and the metrics they belong to.
@@ -98,7 +103,7 @@ fn every_state_and_edge_is_there_before_it_happens() {
     let series = "tcpmon_silent_transitions_total{from=\"TIME_WAIT\",to=\"CLOSE\"}";
     assert_eq!(value(&text, series), Some(0.0));
     // A moment that never was is no series.
-    assert!(!text.contains("tcpmon_oldest_socket_timestamp_seconds"));
+    assert!(!text.contains("\ntcpmon_oldest_socket_timestamp_seconds{"));
 }
 
 #[test]
@@ -128,6 +133,110 @@ fn what_is_unknown_is_left_out() {
     assert!(!text.contains("process_cpu"));
 }
 
+/// A machine with so many programs, each at a destination of its own.
+fn crowded(programs: u16) -> Census {
+    let mut census = census();
+    let group = census.groups[1].clone();
+    for number in 0..programs {
+        let mut comm = [0; 16];
+        let name = format!("worker-{number}");
+        comm[..name.len()].copy_from_slice(name.as_bytes());
+        let mut group = group.clone();
+        group.process = Some(Process {
+            pid: number.into(),
+            comm,
+        });
+        group.workload = group.workload.map(|of| Workload { comm, ..of });
+        census.groups.push(group);
+    }
+    census
+}
+
+#[test]
+fn series_are_counted_as_a_server_counts_them() {
+    let text = text_of(&snapshot());
+    let counted = value(&text, "tcpmon_series").unwrap();
+    assert_eq!(counted as usize, series(&text).len());
+}
+
+#[test]
+fn the_limit_holds_and_what_is_left_out_is_counted() {
+    let mut renderer = Renderer::default();
+    for limit in [LEAST_LIMIT, 3000, 1500, DEFAULT_LIMIT] {
+        let budget = Budget {
+            limit,
+            ..Budget::default()
+        };
+        let text = renderer.render(&snapshot(), &crowded(2000), budget);
+        let text = String::from_utf8(text.unwrap()).unwrap();
+        let series = series(&text).len();
+        assert!(series <= limit as usize, "{series} of {limit}");
+        // A part is left for members that grow.
+        assert!(series > limit as usize * 3 / 4, "{series} of {limit}");
+        let dropped = value(&text, "tcpmon_series_dropped{set=\"process\"}");
+        assert!(dropped > Some(0.0), "{dropped:?}");
+        let others = "tcpmon_process_sockets{process=\"other\",unit=\"\",container=\"\",\
+                      pod_uid=\"\",state=\"TIME_WAIT\"}";
+        assert!(value(&text, others) > Some(230.0));
+    }
+}
+
+#[test]
+fn a_set_that_is_off_has_no_series() {
+    for set in LabelSet::ALL {
+        let others = Labels::default().words().filter(|word| *word != set.name());
+        let budget = Budget {
+            labels: Labels::of_words(others).unwrap(),
+            ..Budget::default()
+        };
+        let text = Renderer::default().render(&snapshot(), &census(), budget);
+        let text = String::from_utf8(text.unwrap()).unwrap();
+        for other in LabelSet::ALL {
+            let sockets = format!("\ntcpmon_{}_", other.name());
+            assert_eq!(
+                text.contains(&sockets),
+                other != set,
+                "{sockets} without {set:?}"
+            );
+        }
+        let dropped = format!("tcpmon_series_dropped{{set=\"{}\"}}", set.name());
+        assert_eq!(value(&text, &dropped), Some(0.0));
+    }
+}
+
+#[test]
+fn every_metric_is_in_the_document() {
+    let page = super::reference::markdown().unwrap();
+    let text = text_of(&snapshot());
+    let described = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    for line in described {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let starts = [format!("- `{name}`, {kind}: "), format!("- `{name}{{")];
+        let items = page
+            .lines()
+            .filter(|line| starts.iter().any(|start| line.starts_with(start)));
+        assert_eq!(items.count(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn another_budget_counts_at_once() {
+    let (budget_sender, budget) = tokio::sync::watch::channel(Budget::default());
+    let exporter = Exporter::new(crate::view::api::fixture::owner(true), budget);
+    let told = async || {
+        let text = exporter.scrape().await.unwrap();
+        std::str::from_utf8(&text)
+            .unwrap()
+            .contains("tcpmon_process_sockets")
+    };
+    assert!(told().await);
+    budget_sender.send_replace(Budget {
+        labels: Labels::NONE,
+        ..Budget::default()
+    });
+    assert!(!told().await);
+}
+
 #[test]
 fn promtool_accepts_a_scrape() {
     let tool = Command::new("promtool")
@@ -141,7 +250,7 @@ fn promtool_accepts_a_scrape() {
         return;
     };
     let mut input = tool.stdin.take().unwrap();
-    input.write_all(&render(&snapshot()).unwrap()).unwrap();
+    input.write_all(text_of(&snapshot()).as_bytes()).unwrap();
     drop(input);
     let output = tool.wait_with_output().unwrap();
     let findings = String::from_utf8_lossy(&output.stderr);

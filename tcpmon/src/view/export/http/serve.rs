@@ -25,6 +25,7 @@ use super::web_config::Source;
 use super::{Options, Site};
 use crate::failure::Failure;
 use crate::mailbox::Mailbox;
+use crate::view::export::exporter::Exporter;
 
 /// A handshake takes a few round trips.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -106,7 +107,7 @@ impl Web {
     /// # Errors
     ///
     /// The runtime cannot take a socket.
-    pub fn serve(self, mailbox: Mailbox) -> Result<impl Future<Output = ()>> {
+    pub fn serve(self, mailbox: Mailbox, exporter: Exporter) -> Result<impl Future<Output = ()>> {
         let Self {
             listeners,
             source,
@@ -114,7 +115,7 @@ impl Web {
         } = self;
         let server = Arc::new(Server {
             guard: Guard::new(source, options.host_names),
-            site: Site::new(mailbox, options.telemetry_path, options.has_page),
+            site: Site::new(mailbox, exporter, options.telemetry_path, options.has_page),
         });
         let crowd = Crowd::new();
         let mut loops = JoinSet::new();

@@ -5,6 +5,7 @@ use axum::http::Request;
 use http_body_util::BodyExt as _;
 
 use super::*;
+use crate::core::series::Budget;
 use crate::mailbox::Letter;
 use crate::view::api::fixture;
 use crate::view::export::page::HTML;
@@ -31,8 +32,14 @@ async fn ask(site: Site, method: &str, path: &str) -> (u16, String, String) {
     (status, kind, text)
 }
 
+fn site_of(mailbox: Mailbox, telemetry_path: &str, has_page: bool) -> Site {
+    let (_, budget) = tokio::sync::watch::channel(Budget::default());
+    let exporter = Exporter::new(mailbox.clone(), budget);
+    Site::new(mailbox, exporter, telemetry_path.into(), has_page)
+}
+
 fn site_at(path: &str) -> Site {
-    Site::new(fixture::owner(true), path.into(), true)
+    site_of(fixture::owner(true), path, true)
 }
 
 fn site() -> Site {
@@ -58,7 +65,7 @@ async fn metrics_can_be_elsewhere() {
 #[tokio::test]
 async fn the_page_and_the_links_in_its_place_lead_on() {
     for has_page in [true, false] {
-        let site = Site::new(fixture::owner(true), "/numbers".into(), has_page);
+        let site = site_of(fixture::owner(true), "/numbers", has_page);
         let (status, kind, page) = ask(site, "GET", "/").await;
         assert_eq!((status, kind.as_str()), (200, HTML));
         assert_eq!(page.contains("<svg"), has_page);
@@ -78,7 +85,7 @@ async fn the_page_and_the_links_in_its_place_lead_on() {
 async fn without_the_page_nothing_of_it_is_there() {
     for path in ["/-/page.json", "/-/page.css", "/-/page.js", "/-/icon.svg"] {
         for has_page in [true, false] {
-            let site = Site::new(fixture::owner(true), "/metrics".into(), has_page);
+            let site = site_of(fixture::owner(true), "/metrics", has_page);
             let expected = if has_page { 200 } else { 404 };
             assert_eq!(ask(site, "GET", path).await.0, expected, "{path}");
         }
@@ -112,7 +119,7 @@ async fn a_scraper_that_is_about_to_give_up_is_told() {
         }
     });
     let began = tokio::time::Instant::now();
-    let site = Site::new(mailbox, "/metrics".into(), true);
+    let site = site_of(mailbox, "/metrics", true);
     let said = [("x-prometheus-scrape-timeout-seconds", "10")];
     let response = respond(site, "GET", "/metrics", &said).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -130,7 +137,7 @@ async fn health_is_told_apart_from_readiness() {
     let (status, _, text) = ask(site(), "GET", "/-/healthy").await;
     assert_eq!((status, text.as_str()), (200, "tcpmon is healthy\n"));
     assert_eq!(ask(site(), "GET", "/-/ready").await.0, 200);
-    let early = Site::new(fixture::owner(false), "/metrics".into(), true);
+    let early = site_of(fixture::owner(false), "/metrics", true);
     let (status, _, text) = ask(early, "GET", "/-/ready").await;
     assert_eq!(status, 503);
     assert!(text.contains("first audit"), "{text}");
@@ -152,7 +159,7 @@ async fn a_stopping_agent_says_so() {
     let (mailbox, letters) = Mailbox::new();
     drop(letters);
     for path in ["/metrics", "/", "/-/page.json", "/-/ready"] {
-        let site = Site::new(mailbox.clone(), "/metrics".into(), true);
+        let site = site_of(mailbox.clone(), "/metrics", true);
         let (status, _, text) = ask(site, "GET", path).await;
         assert_eq!((status, text.as_str()), (503, "the agent is stopping\n"));
     }
