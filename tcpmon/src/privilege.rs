@@ -125,6 +125,30 @@ pub fn no_new_privileges() -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
+    /// The capabilities listed below `add:` in a manifest, as CAP_….
+    fn added(manifest: &str) -> Vec<String> {
+        let (_, list) = manifest.split_once("add:\n").expect("a list");
+        let lines = list.lines().map(str::trim);
+        let words = lines.take_while(|line| line.starts_with(['-', '#']));
+        let names = words.filter_map(|line| line.strip_prefix("- "));
+        names.map(|name| format!("CAP_{name}")).collect()
+    }
+
+    #[test]
+    fn the_manifest_grants_what_is_needed_and_no_more() {
+        let manifest = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../deploy/kubernetes/base/daemonset.yaml"
+        );
+        let mut granted = added(&std::fs::read_to_string(manifest).expect("readable"));
+        granted.sort();
+        let all = SWEEPER.iter().chain(LOADER);
+        let mut needed: Vec<String> = all.map(|(capability, _)| capability.to_string()).collect();
+        needed.sort();
+        needed.dedup();
+        assert_eq!(granted, needed);
+    }
+
     #[test]
     fn a_thread_that_keeps_nothing_has_nothing() {
         // Capabilities are per thread: the other tests keep theirs.

@@ -443,3 +443,43 @@ fn what_cannot_be_recorded_is_said_before_an_agent_is_asked() {
     assert_eq!(code, Some(3), "{stderr}");
     assert!(!std::path::Path::new("new.rec").exists());
 }
+
+/// A file of `deploy/`.
+fn deployed(file: &str) -> String {
+    format!("{}/../deploy/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_unit_starts_an_agent_as_it_means_to() {
+    let unit = std::fs::read_to_string(deployed("tcpmon.service")).expect("readable");
+    let values = |key: &str| -> Vec<&str> {
+        let lines = unit.lines().filter_map(|line| line.strip_prefix(key));
+        lines.collect()
+    };
+    let start = values("ExecStart=");
+    let (program, words) = start[0].split_once(' ').expect("words");
+    assert_eq!(program, "/usr/bin/tcpmon");
+    // The same flags, but for the file, which is where a package puts it.
+    let words = words.replace("/etc/tcpmon/tcpmon.toml", &deployed("tcpmon.toml"));
+    let words: Vec<&str> = words.split(' ').skip(1).collect();
+    let mut command = tcpmon(&["config", "show"]);
+    command.args(words);
+    for assignment in values("Environment=") {
+        let (name, value) = assignment.split_once('=').expect("an assignment");
+        command.env(name, value);
+    }
+    let (code, stdout, stderr) = outcome(&command.output().expect("the command starts"));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let expected = "directory = \"/var/lib/tcpmon/incidents\"";
+    assert!(stdout.contains(expected), "{stdout}");
+}
+
+#[test]
+fn the_configuration_of_the_manifests_is_right() {
+    let file = deployed("kubernetes/base/tcpmon.toml");
+    let (code, stdout, stderr) = outcome(&run(&["config", "check", &file]));
+    assert_eq!(
+        (code, stdout.as_str(), stderr.as_str()),
+        (Some(0), "ok\n", "")
+    );
+}

@@ -51,6 +51,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn package(out: &Path) -> Result<()> {
+    package_by(out, &said)
+}
+
+/// Writes manual pages and completions below `out`, as the finished program at `program` prints them.
+pub(crate) fn package_with(program: &Path, out: &Path) -> Result<()> {
+    package_by(out, &|command| {
+        let printed = sh::sh(program).args(command).bytes();
+        printed.with_context(|| format!("`{} {}` failed", program.display(), command.join(" ")))
+    })
+}
+
+fn package_by(out: &Path, said: &dyn Fn(&[&str]) -> Result<Vec<u8>>) -> Result<()> {
     let manual = out.join("man/man1");
     let manual = manual
         .to_str()

@@ -12,6 +12,8 @@ use clap::{Parser, Subcommand};
 mod apt;
 mod bench;
 mod dashboards;
+mod deploy;
+mod dist;
 mod docs;
 mod ebpf_toolchain;
 mod fuzz;
@@ -41,6 +43,8 @@ enum Command {
     Tidy(tidy::Args),
     Bench(bench::Args),
     Judge(judge::Args),
+    Deploy(deploy::Args),
+    Dist(dist::Args),
     Docs(docs::Args),
     Fuzz(fuzz::Args),
     Load(load::Args),
@@ -55,6 +59,8 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Judge(args) => judge::run(&args),
+        Command::Deploy(args) => deploy::run(&args),
+        Command::Dist(args) => dist::run(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Load(args) => load::run(&args),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::ebpf_toolchain::{self, DEBIAN, NIGHTLY};
 use crate::sh::{can_be_root, in_path, sh};
-use crate::{apt, tools};
+use crate::{apt, deploy, tools};
 
 const LINKER_VERSION: &str = "0.13.0";
 /// The LLVM that Debian's `rustc-web` is built with.
@@ -60,7 +60,11 @@ pub(crate) fn kernel_side() -> Result<()> {
 /// Installs what the tests need, unless it is there.
 pub(crate) fn test_tools() -> Result<()> {
     lint_tools()?;
-    tools::install()
+    tools::install()?;
+    if let Err(error) = deploy::tools::install() {
+        println!("note: {error:#}: what is in deploy/kubernetes and deploy/helm cannot be checked");
+    }
+    Ok(())
 }
 
 /// Installs rustfmt and clippy, which a minimal rustup profile leaves out.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::sh::{self, Sh, in_path, is_root};
-use crate::{setup, tidy, tools, vm};
+use crate::{deploy, setup, tidy, tools, vm};
 
 /// What needs root: the kernel's events as the library sees them, and the agent as users meet it.
 const KERNEL_TESTS: [&str; 2] = ["kernel", "agent"];
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     report.step("unit and integration tests", || {
         cargo(args, &["test", "--workspace", "--exclude", "tcpmon-ebpf"]).run()
     });
+    deployment(args, &mut report);
     kernel_tests(args, &mut report);
     other_kernels(args, &mut report);
     report.finish()
@@ -84,6 +85,22 @@ fn cargo(args: &Args, words: &[&str]) -> Sh {
         command.env("TCPMON_BPF_OBJECT", "none").env("CI", "false")
     } else {
         command
+    }
+}
+
+/// Needs programs that are installed with the tests' own.
+fn deployment(args: &Args, report: &mut Report) {
+    const NAME: &str = "deployment files";
+    if args.no_ebpf {
+        return report.skip(NAME, "--no-ebpf");
+    }
+    let mut skipped = Vec::new();
+    report.step(NAME, || {
+        skipped = deploy::check()?;
+        Ok(())
+    });
+    if !skipped.is_empty() {
+        report.skip(NAME, &skipped.join("; "));
     }
 }
 

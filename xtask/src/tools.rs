@@ -15,6 +15,8 @@ const FROM_PACKAGES: &[(&str, &str)] = &[
     ("ss", "iproute2"),
     ("ps", "procps"),
     ("python3", "python3"),
+    // Judges the unit.
+    ("systemd-analyze", "systemd"),
     // Drives `tcpmon top` as a user does.
     ("tmux", "tmux"),
     // Meets the web server, with TLS.
