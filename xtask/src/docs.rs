@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::dashboards;
 use crate::sh::{self, repository};
 
 const PACKAGE: [&str; 4] = ["--quiet", "--locked", "--package", "tcpmon"];
@@ -16,8 +17,8 @@ const DOCUMENTS: [(&str, &[&str]); 2] = [
     ("deploy/tcpmon.toml", &["config", "example"]),
 ];
 
-/// Write docs/states.md, which is what `tcpmon explain` says, and deploy/tcpmon.toml, the example of
-/// a configuration
+/// Write docs/states.md, which is what `tcpmon explain` says, deploy/tcpmon.toml, the example of a
+/// configuration, and the dashboards in deploy/grafana
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For packagers: write manual pages and shell completions below this directory instead. They are
@@ -38,6 +39,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     sh::cargo(&["build"]).args(PACKAGE).run()?;
     if let Some(out) = &args.out {
         return package(out);
+    }
+    for (document, text) in dashboards::all() {
+        write(&repository().join(document), text.as_bytes())?;
     }
     for (document, command) in DOCUMENTS {
         write(&repository().join(document), &said(command)?)?;

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod apt;
 mod bench;
+mod dashboards;
 mod docs;
 mod ebpf_toolchain;
 mod fuzz;
