@@ -4,11 +4,13 @@
 //! Root only. Every test has an agent of its own, in a network namespace that is the agent's home,
 //! and makes its connections in others.
 
+mod alerts;
 mod at_rest;
 mod churn;
 mod clients;
 mod command;
 mod counting;
+mod dashboards;
 mod dice;
 mod differential;
 mod http;
@@ -21,6 +23,7 @@ mod passing;
 mod planted;
 mod privileges;
 mod processes;
+mod prometheus;
 mod running;
 mod screen;
 mod seeds;
