@@ -4,12 +4,14 @@
 //! Root only. Every test has an agent of its own, in a network namespace that is the agent's home,
 //! and makes its connections in others.
 
+mod alerts;
 mod at_rest;
 mod browser;
 mod churn;
 mod clients;
 mod command;
 mod counting;
+mod dashboards;
 mod dice;
 mod differential;
 mod http;
@@ -24,6 +26,7 @@ mod passing;
 mod planted;
 mod privileges;
 mod processes;
+mod prometheus;
 mod recording;
 mod running;
 mod screen;

@@ -131,6 +131,11 @@ impl Agent {
         &self.home
     }
 
+    /// Where it answers over HTTP.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A connection to its port, from its own namespace.
     pub(crate) fn http(&self) -> Http<TcpStream> {
         let stream = self.home.visit(|| TcpStream::connect(self.address));

@@ -18,7 +18,6 @@ fn files() -> Vec<String> {
 }
 
 #[test]
-#[ignore = "the label sets are not exported yet"]
 fn every_metric_label_and_value_that_is_named_exists() {
     let vocabulary = Vocabulary::load();
     let mut wrong = Vec::new();
@@ -48,7 +47,6 @@ fn every_metric_label_and_value_that_is_named_exists() {
 }
 
 #[test]
-#[ignore = "the label sets are not exported yet"]
 fn every_label_that_is_grouped_by_exists() {
     let vocabulary = Vocabulary::load();
     let exprs = rules().records.into_iter().map(|record| record.expr);

@@ -1,4 +1,4 @@
-//! What the program exports: the metrics of the golden scrape, which has a series of every one.
+//! What the program exports: the metrics of `docs/metrics.md`, which is generated from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,6 @@ use super::rules::{Record, rules};
 /// Labels that Prometheus adds to every series.
 pub(crate) const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 
-/// A label that series have only where the configuration asks for it.
-pub(crate) const REMOTE_ADDRESS: &str = "remote_address";
-
 /// Names of metrics and recorded series, each with its labels.
 pub(crate) struct Vocabulary {
     metrics: BTreeMap<String, BTreeSet<String>>,
@@ -25,19 +22,24 @@ pub(crate) struct Vocabulary {
 impl Vocabulary {
     /// Of the program, and of the recording rules.
     pub(crate) fn load() -> Self {
-        let scrape = repository::text("tcpmon/src/view/export/golden/scrape.prom");
-        let mut metrics = BTreeMap::<String, BTreeSet<String>>::new();
-        for line in scrape.lines().filter(|line| !line.starts_with('#')) {
-            let (series, _) = next(line).expect("a name");
-            let labels = metrics.entry(series.metric.to_owned()).or_default();
-            labels.extend(TARGET_LABELS.map(str::to_owned));
-            labels.extend(
-                series
-                    .matchers
-                    .iter()
-                    .map(|matcher| matcher.label.to_owned()),
-            );
+        let mut metrics = BTreeMap::new();
+        let text = repository::text("docs/metrics.md");
+        // A list, each entry with the series first.
+        let entries = text.split("\n- `").skip(1);
+        for (series, kind) in entries.filter_map(|entry| entry.split_once("`,")) {
+            let (series, _) = next(series).expect("a name");
+            let labels = series.matchers.iter().map(|matcher| matcher.label);
+            let labels: BTreeSet<String> = labels.chain(TARGET_LABELS).map(str::to_owned).collect();
+            let name = series.metric;
+            if kind.trim_start().starts_with("histogram") {
+                let bucket = labels.iter().cloned().chain(["le".to_owned()]).collect();
+                metrics.insert(format!("{name}_bucket"), bucket);
+                metrics.insert(format!("{name}_sum"), labels.clone());
+                metrics.insert(format!("{name}_count"), labels.clone());
+            }
+            metrics.insert(name.to_owned(), labels);
         }
+        assert!(metrics.len() > 50, "only {} metrics", metrics.len());
         let mut vocabulary = Self { metrics };
         // In their order: a rule may build on an earlier one.
         for Record { name, expr } in rules().records {
@@ -59,8 +61,7 @@ impl Vocabulary {
 
     /// Whether anything has this label.
     pub(crate) fn has_label(&self, label: &str) -> bool {
-        let mut sets = self.metrics.values();
-        label == REMOTE_ADDRESS || sets.any(|labels| labels.contains(label))
+        self.metrics.values().any(|labels| labels.contains(label))
     }
 }
 

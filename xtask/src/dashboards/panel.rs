@@ -29,6 +29,16 @@ struct Query {
     legend: &'static str,
 }
 
+/// What selectors begin with, and what that stands for.
+const CHOSEN: [(&str, &str); 3] = [
+    ("{job", r#"{job=~"$job""#),
+    ("{host", r#"{job=~"$job", instance="$instance""#),
+    (
+        "{process",
+        r#"{job=~"$job", instance=~"$instance", process="$process""#,
+    ),
+];
+
 /// What a number means, in Grafana's words.
 #[derive(Clone, Copy)]
 pub(super) enum Unit {
@@ -108,9 +118,13 @@ impl Panel {
         }
     }
 
-    /// Asks this, and calls each answer `legend`, in which `{{label}}` stands for a label's value.
+    /// Asks this, and calls each answer `legend`, in which `{{label}}` stands for a label's value. In
+    /// `expr` a selector that begins with one of [`CHOSEN`] is of what was chosen at the top.
     pub(super) fn ask(mut self, expr: &str, legend: &'static str) -> Self {
-        let expr = expr.to_owned();
+        let chosen = |expr: String, (word, matchers): &(&str, &str)| expr.replace(word, matchers);
+        // Written in several lines, asked in one.
+        let expr = expr.split_whitespace().collect::<Vec<_>>().join(" ");
+        let expr = CHOSEN.iter().fold(expr, chosen);
         self.queries.push(Query { expr, legend });
         self
     }

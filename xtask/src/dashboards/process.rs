@@ -31,25 +31,37 @@ fn wrong() -> Row {
     Row {
         title: "What is wrong",
         panels: vec![
-            number("Sockets", Unit::Count, "In all states.").ask(
-                r#"sum(tcpmon_process_sockets{job=~"$job", instance=~"$instance", process="$process"})"#,
-                "sockets",
-            ),
-            number("CLOSE_WAIT", Unit::Count, "Connections whose peer has hung up and that it has not closed.").ask(
-                r#"sum(tcpmon_process_sockets{job=~"$job", instance=~"$instance", process="$process", state="CLOSE_WAIT"})"#,
+            number("Sockets", Unit::Count, "In all states.")
+                .ask(r#"sum(tcpmon_process_sockets{process})"#, "sockets"),
+            number(
+                "CLOSE_WAIT",
+                Unit::Count,
+                "Connections whose peer has hung up and that it has not closed.",
+            )
+            .ask(
+                r#"sum(tcpmon_process_sockets{process, state="CLOSE_WAIT"})"#,
                 "CLOSE_WAIT",
             ),
-            number("Open files", Unit::Ratio, "Of its limit; of several processes, the nearest to it.").ask(
-                r#"max(tcpmon_process_open_files{job=~"$job", instance=~"$instance", process="$process"} / tcpmon_process_max_open_files)"#,
+            number(
+                "Open files",
+                Unit::Ratio,
+                "Of its limit; of several processes, the nearest to it.",
+            )
+            .ask(
+                r#"max(tcpmon_process_open_files{process} / tcpmon_process_max_open_files)"#,
                 "open",
             ),
-            table("What is wrong now", Unit::Count, "Verdicts that stand on it. `tcpmon diagnose` on the host says more.")
-                .wide(12)
-                .ask(
-                    r#"process_verdict_severity:tcpmon_verdicts:sum{job=~"$job", instance=~"$instance", process="$process"}"#,
-                    "",
-                )
-                .opens("instance", "tcpmon-host"),
+            table(
+                "What is wrong now",
+                Unit::Count,
+                "Verdicts that stand on it. `tcpmon diagnose` on the host says more.",
+            )
+            .wide(12)
+            .ask(
+                r#"process_verdict_severity:tcpmon_verdicts:sum{process}"#,
+                "",
+            )
+            .opens("instance", "tcpmon-host"),
         ],
     }
 }
@@ -59,7 +71,7 @@ fn sockets() -> Row {
         title: "Its sockets",
         panels: vec![
             stack("Sockets by state", Unit::Count, "CLOSE_WAIT that only rises is a leak.").ask(
-                r#"sum by (state) (tcpmon_process_sockets{job=~"$job", instance=~"$instance", process="$process"})"#,
+                r#"sum by (state) (tcpmon_process_sockets{process})"#,
                 "{{state}}",
             ),
             course(
@@ -68,20 +80,21 @@ fn sockets() -> Row {
                 "How long it has been in the state, at least. LISTEN and ESTABLISHED are left out.",
             )
             .ask(
-                r#"time() - min by (state) (tcpmon_process_oldest_socket_timestamp_seconds{job=~"$job", instance=~"$instance", process="$process", state!="LISTEN", state!="ESTABLISHED"})"#,
+                r#"time() - min by (state) (tcpmon_process_oldest_socket_timestamp_seconds{process,
+                    state!="LISTEN", state!="ESTABLISHED"})"#,
                 "{{state}}",
             ),
             course("Open files", Unit::Count, "And the limit; on each host, of the process nearest to it.")
                 .ask(
-                    r#"tcpmon_process_open_files{job=~"$job", instance=~"$instance", process="$process"}"#,
+                    r#"tcpmon_process_open_files{process}"#,
                     "{{instance}} {{unit}}",
                 )
                 .ask(
-                    r#"tcpmon_process_max_open_files{job=~"$job", instance=~"$instance", process="$process"}"#,
+                    r#"tcpmon_process_max_open_files{process}"#,
                     "{{instance}} {{unit}}: limit",
                 ),
             course("Sockets by host", Unit::Count, "The ten hosts on which it has most.").ask(
-                r#"topk(10, sum by (instance) (tcpmon_process_sockets{job=~"$job", instance=~"$instance", process="$process"}))"#,
+                r#"topk(10, sum by (instance) (tcpmon_process_sockets{process}))"#,
                 "{{instance}}",
             ),
             course(
@@ -91,7 +104,7 @@ fn sockets() -> Row {
             )
             .wide(24)
             .ask(
-                r#"sum by (reason) (rate(tcpmon_process_connection_endings_total{job=~"$job", instance=~"$instance", process="$process"}[$__rate_interval]))"#,
+                r#"sum by (reason) (rate(tcpmon_process_connection_endings_total{process}[$__rate_interval]))"#,
                 "{{reason}}",
             ),
         ],
@@ -105,17 +118,17 @@ fn serves() -> Row {
             course("Accept queues", Unit::Ratio, "Connections that wait to be accepted, of the most that may.")
                 .wide(8)
                 .ask(
-                    r#"tcpmon_listener_accept_queue_length{job=~"$job", instance=~"$instance", process="$process"} / (tcpmon_listener_accept_queue_limit > 0)"#,
+                    r#"tcpmon_listener_accept_queue_length{process} / (tcpmon_listener_accept_queue_limit > 0)"#,
                     "{{instance}} port {{port}}",
                 ),
             course("Drops", Unit::PerSecond, "SYNs and handshakes dropped at its listeners.").wide(8).ask(
-                r#"rate(tcpmon_listener_drops_total{job=~"$job", instance=~"$instance", process="$process"}[$__rate_interval])"#,
+                r#"rate(tcpmon_listener_drops_total{process}[$__rate_interval])"#,
                 "{{instance}} port {{port}}",
             ),
             course("Half-open connections", Unit::Count, "Handshakes towards its ports that are not finished.")
                 .wide(8)
                 .ask(
-                    r#"tcpmon_listener_half_open_connections{job=~"$job", instance=~"$instance", process="$process"}"#,
+                    r#"tcpmon_listener_half_open_connections{process}"#,
                     "{{instance}} port {{port}}",
                 ),
         ],
@@ -126,20 +139,41 @@ fn connects() -> Row {
     Row {
         title: "What it connects to",
         panels: vec![
-            course("Local ports left", Unit::Ratio, "Towards each destination; at 0 connect() fails.").ask(
-                r#"tcpmon_destination_port_headroom_ratio{job=~"$job", instance=~"$instance", process="$process"}"#,
+            course(
+                "Local ports left",
+                Unit::Ratio,
+                "Towards each destination; at 0 connect() fails.",
+            )
+            .ask(
+                r#"tcpmon_destination_port_headroom_ratio{process}"#,
                 "{{instance}} to port {{remote_port}}",
             ),
-            course("Local ports held", Unit::Count, "Towards each destination, TIME_WAIT included.").ask(
-                r#"tcpmon_destination_ports_used{job=~"$job", instance=~"$instance", process="$process"}"#,
+            course(
+                "Local ports held",
+                Unit::Count,
+                "Towards each destination, TIME_WAIT included.",
+            )
+            .ask(
+                r#"tcpmon_destination_ports_used{process}"#,
                 "{{instance}} to port {{remote_port}}",
             ),
-            course("TIME_WAIT", Unit::Count, "Connections it closed first, towards each destination.").ask(
-                r#"tcpmon_destination_time_wait_sockets{job=~"$job", instance=~"$instance", process="$process"}"#,
+            course(
+                "TIME_WAIT",
+                Unit::Count,
+                "Connections it closed first, towards each destination.",
+            )
+            .ask(
+                r#"tcpmon_destination_time_wait_sockets{process}"#,
                 "{{instance}} to port {{remote_port}}",
             ),
-            course("Connections that failed", Unit::PerSecond, "Towards each destination, by the reason.").ask(
-                r#"sum by (remote_port, reason) (rate(tcpmon_destination_connect_failures_total{job=~"$job", instance=~"$instance", process="$process"}[$__rate_interval]))"#,
+            course(
+                "Connections that failed",
+                Unit::PerSecond,
+                "Towards each destination, by the reason.",
+            )
+            .ask(
+                r#"sum by (remote_port, reason)
+                    (rate(tcpmon_destination_connect_failures_total{process}[$__rate_interval]))"#,
                 "to port {{remote_port}}: {{reason}}",
             ),
         ],
