@@ -71,6 +71,7 @@ impl Crowd {
                 self.send_one_away();
             }
             tokio::select! {
+                biased;
                 // Closed it never is.
                 permit = &mut entry => break permit.ok(),
                 () = self.idle.notified() => is_full = true,
@@ -78,15 +79,15 @@ impl Crowd {
         };
         let mut paces = self.paces();
         paces.next += 1;
-        paces.clock += 1;
-        let (id, waits_since) = (paces.next, paces.clock);
+        let id = paces.next;
         let pace = Arc::new(Pace {
             crowd: Arc::clone(self),
             inner: Mutex::new(Inner {
-                is_busy: false,
+                // Until it is kept it has other limits, such as that of a handshake.
+                is_busy: true,
                 under_way: 0,
                 is_answered: false,
-                waits_since,
+                waits_since: 0,
             }),
             changed: Notify::new(),
             leave: Notify::new(),
@@ -166,9 +167,13 @@ impl Pace {
             let inner = self.inner();
             inner.is_busy && inner.is_answered && inner.under_way == 0
         };
-        if !is_done {
-            return;
+        if is_done {
+            self.wait();
         }
+    }
+
+    /// The next request may take its time.
+    fn wait(&self) {
         let waits_since = {
             let mut paces = self.crowd.paces();
             paces.clock += 1;
@@ -203,6 +208,7 @@ impl Pace {
     /// Runs `connection` to its end, or to the end of its time.
     pub(super) async fn keep(&self, connection: impl Future) {
         let mut connection = pin!(connection);
+        self.wait();
         loop {
             let limit = if self.inner().is_busy { REQUEST } else { IDLE };
             tokio::select! {

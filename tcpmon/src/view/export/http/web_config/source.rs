@@ -4,6 +4,7 @@
 use std::fs::File as OsFile;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{self, File, LARGEST, Pem, TlsSettings};
@@ -32,6 +33,7 @@ pub(in super::super) struct TlsPem {
 #[derive(Debug)]
 pub(in super::super) struct Source {
     path: PathBuf,
+    is_tls: AtomicBool,
     last: Mutex<Last>,
 }
 
@@ -59,17 +61,19 @@ impl Source {
         let last = Mutex::new(Last {
             material,
             file,
-            config,
+            config: Arc::clone(&config),
             complaint: None,
         });
-        let path = path.to_owned();
-        Ok(Self { path, last })
+        Ok(Self {
+            path: path.to_owned(),
+            is_tls: AtomicBool::new(config.tls.is_some()),
+            last,
+        })
     }
 
-    /// Whether they wanted TLS when they could be used last.
+    /// Whether they wanted TLS when they could be used last. Never blocks.
     pub(in super::super) fn is_tls(&self) -> bool {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.config.tls.is_some()
+        self.is_tls.load(Ordering::Relaxed)
     }
 
     /// What the files say now. Blocks for as long as reading them takes.
@@ -119,6 +123,7 @@ impl Source {
             // Built before anything is replaced: half of it would be neither the old nor the new.
             let config = Arc::new(build(&file, &material)?);
             log::info!("{}: what it says has changed", self.path.display());
+            self.is_tls.store(config.tls.is_some(), Ordering::Relaxed);
             last.material = material;
             last.file = file;
             last.config = config;
