@@ -4,6 +4,7 @@ mod agent;
 mod held;
 mod report;
 mod scale;
+mod scrape;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,9 @@ pub(crate) struct Args {
 enum Part {
     /// Only half a million sockets that rest: ten minutes and 6 GiB of memory
     Scale,
+    /// Only scrapes of 2,000 processes with up to half a million sockets, and node_exporter beside
+    /// them: five minutes and 10 GiB of memory
+    Scrape,
 }
 
 /// Runs `cargo xtask bench`.
@@ -50,9 +54,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         connection_rate(&mut report, args)?;
         report.show(args.no_write)?;
     }
-    let mut report = Report::new(report::Section::Sockets);
-    scale::measure(&mut report)?;
-    report.show(args.no_write)
+    if matches!(args.part, None | Some(Part::Scale)) {
+        let mut report = Report::new(report::Section::Sockets);
+        scale::measure(&mut report)?;
+        report.show(args.no_write)?;
+    }
+    if matches!(args.part, None | Some(Part::Scrape)) {
+        let mut report = Report::new(report::Section::Scrape);
+        scrape::measure(&mut report)?;
+        report.show(args.no_write)?;
+    }
+    Ok(())
 }
 
 /// Does something and says how many seconds that took.
@@ -75,10 +87,12 @@ fn table(report: &mut Report) -> Result<()> {
         "table",
         "--bench",
         "verdicts",
+        "--bench",
+        "scrape",
     ];
     let output = cargo(&words)
         .stdout()
-        .context("`cargo bench --bench table --bench verdicts` failed")?;
+        .context("`cargo bench` of table, verdicts and scrape failed")?;
     for line in output.lines() {
         let Some((name, value)) = line.split_once(": ") else {
             continue;

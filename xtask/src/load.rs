@@ -45,6 +45,9 @@ enum Kind {
         /// How many
         #[arg(long, default_value_t = 10_000)]
         connections: u64,
+        /// In so many processes at least; each has a name of its own
+        #[arg(long, default_value_t = 1)]
+        processes: u64,
     },
     /// What one process of `hold` does
     #[command(hide = true)]
@@ -70,7 +73,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let seconds = timed(|| tight(rounds))?;
             println!("tight {rounds} {seconds:.6}");
         }
-        Kind::Hold { connections } => hold::all(connections)?,
+        Kind::Hold {
+            connections,
+            processes,
+        } => hold::all(connections, processes)?,
         Kind::HoldPart { index, connections } => hold::part(index, connections)?,
     }
     Ok(())

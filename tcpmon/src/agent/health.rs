@@ -229,6 +229,7 @@ impl Agent {
             table_bytes: self.table.bytes() as u64,
             audits: self.audits,
             longest_turn: self.turns.largest(),
+            longest_scrape: self.scrapes.largest(),
             program: self.stream.as_ref().map(|_| self.losses.program),
             process: own::read(&ProcRoot::default()).ok(),
             watch_dropped: self.watchers.dropped(),

@@ -107,6 +107,8 @@ pub struct Agent {
     /// Time of the last record applied.
     applied_ns: u64,
     turns: Turns,
+    /// Those of them that copied for a scrape.
+    scrapes: Turns,
     /// Bytes that were in the ring when it was looked at.
     waited: Recent<u64>,
     /// Of these, what has been read of it since it was empty last.
@@ -229,6 +231,7 @@ impl Agent {
             asked: Asked::default(),
             applied_ns: 0,
             turns: Turns::default(),
+            scrapes: Turns::default(),
             waited: Recent::new(u64::max),
             waiting: 0,
             rates: Rates::default(),
@@ -348,6 +351,13 @@ impl Agent {
 
     /// Does one piece of work and keeps in mind how long that took.
     fn turn<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let (outcome, turn, now_ns) = self.measured(work);
+        self.turns.took(turn, now_ns);
+        outcome
+    }
+
+    /// Does one piece of work; returns also how long that took, and when it ended.
+    fn measured<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Turn, u64) {
         let (began_ns, began_cpu_ns) = (clock::boottime_ns(), clock::thread_cpu_ns());
         let outcome = work(self);
         let now_ns = clock::boottime_ns();
@@ -355,8 +365,7 @@ impl Agent {
             wall_ns: now_ns.saturating_sub(began_ns),
             cpu_ns: clock::thread_cpu_ns().saturating_sub(began_cpu_ns),
         };
-        self.turns.took(turn, now_ns);
-        outcome
+        (outcome, turn, now_ns)
     }
 
     /// Takes a report over. What that costs here is part of the price of the sweep: a large table is
@@ -512,8 +521,10 @@ impl Agent {
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
             Letter::Census(answer) => {
-                let snapshot = Box::new(self.snapshot());
-                drop(answer.send((snapshot, Box::new(self.census()))));
+                let (copied, turn, now_ns) =
+                    self.measured(|agent| (Box::new(agent.snapshot()), Box::new(agent.census())));
+                self.scrapes.took(turn, now_ns);
+                drop(answer.send(copied));
             }
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),

@@ -127,6 +127,8 @@ pub struct Snapshot {
     pub audits: Audits,
     /// The longest turn of the agent's loop in the last one to two minutes.
     pub longest_turn: Turn,
+    /// The longest it copied for a scrape in that time, this one not included.
+    pub longest_scrape: Turn,
     /// The kernel program.
     pub program: Option<ProgramUsage>,
     /// The agent process.

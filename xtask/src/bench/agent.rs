@@ -16,6 +16,19 @@ pub(super) struct Agent {
     directory: tempfile::TempDir,
 }
 
+/// `/metrics` at `address`.
+pub(super) fn page(address: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET /metrics HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n",
+    )?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (_, body) = text.split_once("\r\n\r\n").context("no HTTP answer")?;
+    Ok(body.to_owned())
+}
+
 /// One scrape: every sample by its name and labels.
 pub(super) struct Metrics(HashMap<String, f64>);
 
@@ -54,16 +67,12 @@ impl Agent {
     }
 
     pub(super) fn metrics(&self) -> Result<Metrics> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        write!(
-            stream,
-            "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        )?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        let (_, body) = text.split_once("\r\n\r\n").context("no HTTP answer")?;
-        Ok(Metrics::parse(body))
+        Ok(Metrics::parse(&self.page()?))
+    }
+
+    /// One scrape as it comes.
+    pub(super) fn page(&self) -> Result<String> {
+        page(&self.address)
     }
 
     /// The metrics once the agent has taken everything that was produced.
@@ -129,7 +138,7 @@ impl Drop for Agent {
 }
 
 impl Metrics {
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         Self(
             samples
@@ -144,6 +153,20 @@ impl Metrics {
     /// By how much a metric, summed over its labels, has grown.
     pub(super) fn grew(&self, before: &Self, name: &str) -> f64 {
         self.sum(name) - before.sum(name)
+    }
+
+    /// Samples there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A metric, summed over the series with `label` in their labels.
+    pub(super) fn sum_of(&self, name: &str, label: &str) -> f64 {
+        let samples = self.0.iter().filter(|(sample, _)| {
+            let labels = sample.strip_prefix(name);
+            labels.is_some_and(|labels| labels.starts_with('{') && labels.contains(label))
+        });
+        samples.map(|(_, value)| value).sum()
     }
 
     /// A metric, summed over its labels.

@@ -14,6 +14,9 @@ use crate::sh::sh;
 /// besides, rounded up: 2.7 to 3.6 GiB were measured for half a million.
 const BYTES_PER_SOCKET: u64 = 12 << 10;
 
+/// Memory of one of the processes that hold them, rounded up.
+const BYTES_PER_PROCESS: u64 = 2 << 20;
+
 /// Connections that are there as long as this.
 pub(super) struct Held {
     child: Child,
@@ -21,9 +24,10 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Opens connections with so many sockets at their two ends.
-    pub(super) fn open(sockets: u64) -> Result<Self> {
-        let (needed, free) = (sockets * BYTES_PER_SOCKET, available()?);
+    /// Opens connections with so many sockets at their two ends, in so many processes at least.
+    pub(super) fn open(sockets: u64, processes: u64) -> Result<Self> {
+        let needed = sockets * BYTES_PER_SOCKET + processes * BYTES_PER_PROCESS;
+        let free = available()?;
         if free < needed {
             bail!(
                 "{sockets} sockets need about {} MiB of memory, and {} MiB are available",
@@ -31,11 +35,12 @@ impl Held {
                 free >> 20
             );
         }
-        let script = "ip link set lo up && exec \"$0\" load hold --connections \"$1\"";
+        let script =
+            "ip link set lo up && exec \"$0\" load hold --connections \"$1\" --processes \"$2\"";
         let mut child = Command::new("unshare")
             .args(["--net", "--", "sh", "-c", script])
             .arg(std::env::current_exe()?)
-            .arg((sockets / 2).to_string())
+            .args([(sockets / 2).to_string(), processes.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,9 +55,14 @@ impl Held {
         Ok(held)
     }
 
+    /// Path of the namespace they are in.
+    pub(super) fn namespace(&self) -> String {
+        format!("/proc/{}/ns/net", self.child.id())
+    }
+
     /// Wall-clock seconds of `ss -tan` in the namespace, its output thrown away.
     pub(super) fn ss(&self) -> Result<f64> {
-        let namespace = format!("--net=/proc/{}/ns/net", self.child.id());
+        let namespace = format!("--net={}", self.namespace());
         let command = sh("nsenter").args([namespace.as_str(), "--", "ss", "-tanH"]);
         let (seconds, output) = timed(|| command.bytes());
         let lines = output

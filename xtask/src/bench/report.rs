@@ -13,15 +13,18 @@ pub(super) enum Section {
     Events,
     /// What sockets cost that only sit there.
     Sockets,
+    /// What a scrape of many processes costs.
+    Scrape,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Events, Self::Sockets];
+    const ALL: [Self; 3] = [Self::Events, Self::Sockets, Self::Scrape];
 
     const fn heading(self) -> &'static str {
         match self {
             Self::Events => "## Events",
             Self::Sockets => "## 500,000 sockets",
+            Self::Scrape => "## A scrape of 2,000 processes",
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn measure(report: &mut Report) -> Result<()> {
     let mut sizes = Vec::new();
     for sockets in SIZES {
         eprintln!("holding {sockets} sockets");
-        let held = Held::open(sockets)?;
+        let held = Held::open(sockets, 1)?;
         let agent = Agent::start()?;
         let seeded = agent.seeded()?;
         sizes.push(one(&agent, &held, &seeded)?);

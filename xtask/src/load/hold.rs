@@ -4,6 +4,7 @@
 //! on an address of its own, so that none runs out of ports. All end when the first one's standard
 //! input does.
 
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -18,10 +19,11 @@ const SPARE_FILES: u64 = 100;
 /// What is printed once all connections are there.
 pub(crate) const READY: &str = "ready";
 
-/// Holds `connections`, both ends, until standard input ends.
-pub(super) fn all(connections: u64) -> Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    let each = (hard.saturating_sub(SPARE_FILES) / 2).min(MOST);
+/// Holds `connections`, both ends, in so many processes at least, until standard input ends.
+pub(super) fn all(connections: u64, processes: u64) -> Result<()> {
+    let hard = most_files()?;
+    let least = connections.div_ceil(processes.max(1));
+    let each = (hard.saturating_sub(SPARE_FILES) / 2).min(MOST).min(least);
     if each == 0 {
         bail!("the limit of open files, {hard}, is too low to hold any connection");
     }
@@ -37,10 +39,17 @@ pub(super) fn all(connections: u64) -> Result<()> {
     until_input_ends()
 }
 
-/// A part: the connections of one process.
-pub(super) fn part(index: u16, connections: u64) -> Result<()> {
+/// Takes as many open files as are allowed, and says how many.
+fn most_files() -> Result<u64> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    Ok(hard)
+}
+
+/// A part: the connections of one process, which is called after its number.
+pub(super) fn part(index: u16, connections: u64) -> Result<()> {
+    most_files()?;
+    fs::write("/proc/self/comm", format!("held-{index}")).context("cannot take a name")?;
     let [high, low] = index.to_be_bytes();
     let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::new(127, 1, high, low), 0))
         .context("cannot listen on loopback: is `lo` up?")?;

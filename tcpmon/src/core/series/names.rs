@@ -37,7 +37,8 @@ pub(super) fn comm(comm: &[u8; 16]) -> String {
     clean(&String::from_utf8_lossy(&comm[..end]))
 }
 
-/// Without what would change a terminal: these values are shown in many.
+/// Without what would change a terminal: these values are shown in many. Done before members are told
+/// apart, so that no two of them can become one series.
 pub(super) fn clean(text: &str) -> String {
     if !text.chars().any(is_unseen) {
         return text.to_owned();

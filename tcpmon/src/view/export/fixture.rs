@@ -56,6 +56,10 @@ pub(crate) fn snapshot() -> Snapshot {
             wall_ns: 3_500_000,
             cpu_ns: 1_250_000,
         },
+        longest_scrape: Turn {
+            wall_ns: 750_000,
+            cpu_ns: 500_000,
+        },
         program: Some(ProgramUsage {
             run_time_ns: 25_000_000,
             run_count: 100_000,
@@ -197,7 +201,7 @@ fn identity((unit, container, pod): (&str, Option<&str>, Option<&str>)) -> Arc<I
     Arc::new(Identity {
         unit: Some(unit.into()),
         container: container.map(|id| ContainerId {
-            runtime: Some("containerd".into()),
+            runtime: Some("containerd"),
             id: id.into(),
         }),
         pod: pod.map(Into::into),

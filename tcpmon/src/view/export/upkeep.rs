@@ -47,6 +47,17 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
             seconds(snapshot.longest_turn.cpu_ns),
         )?,
         gauge(
+            "tcpmon_scrape_longest_turn_seconds",
+            "The longest it was busy with copying for a scrape in that time, by the clock; this scrape \
+             not included.",
+            seconds(snapshot.longest_scrape.wall_ns),
+        )?,
+        gauge(
+            "tcpmon_scrape_longest_turn_cpu_seconds",
+            "The same by processor time.",
+            seconds(snapshot.longest_scrape.cpu_ns),
+        )?,
+        gauge(
             "tcpmon_namespaces",
             "Network namespaces with sockets.",
             snapshot.namespaces as f64,
