@@ -71,8 +71,8 @@ fn state(page: &Page, node: &Node) -> Markup {
             text class="count" x=(left + width - 14.0) y=(top + 27.0) { (now.shown) }
             text class="detail" x=(left + 14.0) y=(top + 44.0) { (detail(now)) }
             g class="mark" {
-                circle cx=(left + width - 1.0) cy=(top + 1.0) r="9" {}
-                text x=(left + width - 1.0) y=(top + 5.5) { "!" }
+                circle cx=(left + width - 3.0) cy=(top + 3.0) r="9" {}
+                text x=(left + width - 3.0) y=(top + 7.5) { "!" }
             }
         }
     }
