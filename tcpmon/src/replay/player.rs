@@ -261,7 +261,7 @@ impl<R: Read + Seek> Player<R> {
             Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
             Letter::Ready(answer) => drop(answer.send(world.is_planted())),
             // What an agent tells of itself while it runs: a recording does not run.
-            Letter::Snapshot(_) | Letter::Record(..) => {}
+            Letter::Snapshot(_) | Letter::Census(_) | Letter::Record(..) => {}
         }
     }
 }
