@@ -1,5 +1,6 @@
 //! `cargo xtask load`: bounded TCP load on loopback, for benchmarks and for trying tcpmon out.
 
+pub(crate) mod fleet;
 pub(crate) mod hold;
 
 use std::io;
@@ -49,6 +50,12 @@ enum Kind {
         #[arg(long, default_value_t = 1)]
         processes: u64,
     },
+    /// Simulate a fleet of hosts, scraped by a Prometheus, for `tcpmon top --prometheus`
+    Fleet {
+        /// How many hosts
+        #[arg(long, default_value_t = 200)]
+        hosts: u64,
+    },
     /// What one process of `hold` does
     #[command(hide = true)]
     HoldPart {
@@ -73,6 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let seconds = timed(|| tight(rounds))?;
             println!("tight {rounds} {seconds:.6}");
         }
+        Kind::Fleet { hosts } => fleet::run(hosts)?,
         Kind::Hold {
             connections,
             processes,

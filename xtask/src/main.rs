@@ -20,6 +20,7 @@ mod fuzz;
 mod judge;
 mod load;
 mod run;
+mod scale;
 mod setup;
 mod sh;
 mod test;
@@ -48,6 +49,7 @@ enum Command {
     Docs(docs::Args),
     Fuzz(fuzz::Args),
     Load(load::Args),
+    Scale(scale::Args),
     Vm(vm::Args),
 }
 
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Docs(args) => docs::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Load(args) => load::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::Vm(args) => vm::run(&args),
     };
     match result {

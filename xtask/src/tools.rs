@@ -94,6 +94,15 @@ fn python_packages() {
     }
 }
 
+/// Unpacks one program, unless it is there.
+pub(crate) fn install_one(wanted: &str) -> Result<()> {
+    let known = UNPACKED.iter().find(|(program, _)| *program == wanted);
+    match known {
+        Some((program, packages)) if find(program).is_none() => unpack(program, packages),
+        _ => Ok(()),
+    }
+}
+
 /// The program of that name: on `PATH`, or unpacked by [`install`].
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let unpacked = || bin_dirs().map(|dir| dir.join(program));

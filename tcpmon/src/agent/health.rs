@@ -237,6 +237,7 @@ impl Agent {
         };
         Snapshot {
             rung: self.rung(),
+            now_unix_ns: clock::unix_ns(),
             states: State::RFC.map(|state| StateNow {
                 sockets: self.table.in_state(state),
                 oldest_unix_ns: oldest_unix_ns(state),

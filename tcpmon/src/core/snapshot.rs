@@ -97,6 +97,8 @@ pub struct StateNow {
 pub struct Snapshot {
     /// The rung of the feature ladder.
     pub rung: &'static str,
+    /// The wall clock when it was taken, ns since 1970.
+    pub now_unix_ns: u64,
     /// Each state, in the order of [`tcpmon_common::State::RFC`].
     pub states: [StateNow; tcpmon_common::State::RFC.len()],
     /// What the table counted.

@@ -28,6 +28,7 @@ pub(crate) fn snapshot() -> Snapshot {
     states[8].sockets = 318;
     Snapshot {
         rung: "tp_btf",
+        now_unix_ns: 1_700_000_101_000_000_000,
         states,
         totals: totals(),
         counters: counters(),

@@ -9,6 +9,11 @@ use crate::core::verdict::{Kind, Severity};
 pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
     let audits = &snapshot.audits;
     Ok(vec![
+        gauge(
+            "tcpmon_time_seconds",
+            "The clock of the agent's machine when this was collected, since 1970.",
+            seconds(snapshot.now_unix_ns),
+        )?,
         counter(
             "tcpmon_audits_total",
             "Comparisons of the whole table with the kernel that ended.",
