@@ -288,7 +288,7 @@ impl Fleet {
     /// What is known of them.
     fn fill(&mut self, answers: &Answers) {
         self.each(answers, Topic::LastSeen, |host, sample| {
-            host.age_seconds = sample.known();
+            host.age_seconds = sample.known().filter(|age| *age >= 0.0);
         });
         self.each(answers, Topic::Agent, |host, sample| {
             // Two versions are told of while one is forgotten.

@@ -117,10 +117,12 @@ impl Topic {
             Self::Up => of_agents("up", scope),
             Self::ScrapeDuration => of_agents("scrape_duration_seconds", scope),
             Self::Agent => format!("time() - timestamp({})", of(AGENT)),
+            // A minute is exact enough for who is gone, and cheap; whoever was there between two of
+            // them has been seen, too, and -1 says that nobody knows when.
             Self::LastSeen => format!(
-                "time() - max without (version, revision, rustversion) \
-                 (max_over_time(timestamp({})[{LOOKBACK}:1m]))",
-                of(AGENT)
+                "time() - max without ({VERSION}) (max_over_time(timestamp({agent})[{LOOKBACK}:1m])) \
+                 or -1 * max without ({VERSION}) (last_over_time({agent}[{LOOKBACK}]))",
+                agent = of(AGENT)
             ),
             Self::Sockets => format!("sum without (state) ({})", of("tcpmon_sockets")),
             Self::PileUps => scope.of("tcpmon_sockets", "state=~\"CLOSE_WAIT|TIME_WAIT\""),
@@ -162,6 +164,8 @@ impl Topic {
 /// A metric that every agent has.
 const AGENT: &str = "tcpmon_build_info";
 const CLOCK: &str = "tcpmon_time_seconds";
+/// Its labels.
+const VERSION: &str = "version, revision, rustversion";
 
 /// Which recording rules there are.
 pub(super) const RULES: &str = "group by (__name__) ({__name__=~\"instance:tcpmon_.+\"})";

@@ -90,6 +90,13 @@ fn a_host_is_up_down_vanished_or_no_agent() {
 }
 
 #[test]
+fn a_host_that_was_there_for_a_moment_is_remembered_without_an_age() {
+    let hosts = hosts(&answers(&[(Topic::LastSeen, &[(A, -1.0)])]));
+    assert_eq!(hosts[0].presence, Presence::Vanished);
+    assert_eq!(hosts[0].age_seconds, None);
+}
+
+#[test]
 fn a_job_of_many_things_has_no_agent_wherever_something_is_down() {
     let hosts = hosts(&answers(&[
         (Topic::Agent, &[("job=pods instance=a version=1", 2.0)]),
