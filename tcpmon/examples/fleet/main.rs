@@ -7,16 +7,16 @@
 mod exporter;
 #[path = "../../tests/fleet/hosts.rs"]
 mod hosts;
+mod measure;
+#[path = "../../tests/fleet/prometheus.rs"]
+mod prometheus;
 #[path = "../../tests/judge/world/mod.rs"]
 #[expect(
     dead_code,
     unused_imports,
     reason = "the scenarios of the judge use more of it"
 )]
-mod machine;
-mod measure;
-#[path = "../../tests/fleet/prometheus.rs"]
-mod prometheus;
+mod simulated;
 #[path = "../../tests/fleet/stage.rs"]
 mod stage;
 #[path = "../../tests/common/tools.rs"]

@@ -9,7 +9,7 @@ use tcpmon::core::verdict::{Kind, Severity};
 use tcpmon::view::export::metrics::Renderer;
 use tcpmon_common::{Counters, State};
 
-use crate::machine::{BEGINNING, Conn, Pid, SECOND, World};
+use crate::simulated::{BEGINNING, Conn, Pid, SECOND, World};
 
 const DATABASE: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)), 5432);
 const BACKEND: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10)), 8080);

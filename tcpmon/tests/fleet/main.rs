@@ -4,15 +4,15 @@
 #[expect(dead_code, reason = "the measurement counts what is served")]
 mod exporter;
 mod hosts;
+#[expect(dead_code, reason = "the measurement looks at its files")]
+mod prometheus;
 #[path = "../judge/world/mod.rs"]
 #[expect(
     dead_code,
     unused_imports,
     reason = "the scenarios of the judge use more of it"
 )]
-mod machine;
-#[expect(dead_code, reason = "the measurement looks at its files")]
-mod prometheus;
+mod simulated;
 #[expect(dead_code, reason = "the measurement counts what is served")]
 mod stage;
 #[path = "../agent/tmux.rs"]
