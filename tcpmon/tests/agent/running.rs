@@ -103,11 +103,6 @@ impl Agent {
         agent
     }
 
-    /// Where it serves its metrics.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(crate) fn pid(&self) -> u32 {
         self.process.0.id()
     }
@@ -129,11 +124,6 @@ impl Agent {
     /// The namespace it lives in.
     pub(crate) const fn home(&self) -> &Home {
         &self.home
-    }
-
-    /// Where it answers over HTTP.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// A connection to its port, from its own namespace.
