@@ -226,8 +226,8 @@ const ADVICE: &str = "
   them that the server has, and works without.
 - **A Prometheus above others** needs the recorded series alone. Federation takes them with
   `match[]={__name__=~\"instance[a-z_]*:tcpmon_.*\"}`; with remote write, `write_relabel_configs` that keep
-  `instance.*:tcpmon_.*|up|tcpmon_build_info|tcpmon_verdicts|tcpmon_process_verdicts|tcpmon_time_seconds|scrape_duration_seconds`
-  send what the list of hosts in `tcpmon top --prometheus` is made of; what is inside a host is asked of the server
+  `instance.*:tcpmon_.*`, `up`, `tcpmon_build_info`, `tcpmon_verdicts`, `tcpmon_process_verdicts`,
+  `tcpmon_time_seconds` and `scrape_duration_seconds` send what the list of hosts in `tcpmon top --prometheus` is made of; what is inside a host is asked of the server
   that has it.
 - **Prometheus in agent mode** on sites with little memory: it scrapes and forwards, keeps no blocks and
   evaluates no rules; those run where the samples arrive.

@@ -93,13 +93,7 @@ const BANS: &[Ban] = &[
     Ban {
         inside: "tcpmon/src",
         except: "tcpmon/src/view/export/http",
-        paths: &[
-            "rustls",
-            "tokio_rustls",
-            "x509_parser",
-            "bcrypt",
-            "serde_saphyr",
-        ],
+        paths: &["tokio_rustls", "x509_parser", "bcrypt"],
         reason: "TLS and passwords belong to view/export/http",
     },
     Ban {
