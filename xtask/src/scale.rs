@@ -140,6 +140,13 @@ fn measured_table(text: &mut String, measured: &Measured<'_>) -> Result<()> {
             format!("{:.2} bytes", host.sample_bytes),
         ),
         (
+            "samples of each series in that",
+            format!(
+                "{:.0}",
+                number("/block/samples")? / number("/block/series")?
+            ),
+        ),
+        (
             "index per series and block",
             format!("{:.0} bytes", host.index_bytes / host.series),
         ),
@@ -203,8 +210,9 @@ than these; `tcpmon_series` says how many, and `sum(tcpmon_series)` how many a f
 ";
 
 const CALCULATED: &str = "
-The disk per sample is that of chunks of 120 samples in a snapshot of Prometheus' head: what a block has before
-blocks are joined. Values on simulated hosts change at every scrape; where less happens, samples are smaller.
+The disk per sample is that of a snapshot of Prometheus' head. A block has 120 samples in a chunk; where fewer were
+scraped, each costs more than it will. Values on simulated hosts change at every scrape; where less happens, samples
+are smaller. Memory is what the process had, with what Go's collector had not given back yet.
 
 ## Calculated from that
 
@@ -216,8 +224,8 @@ series. Its write-ahead log comes to it, of about two to three hours.
 const ADVICE: &str = "
 ## What makes it cheap
 
-- **Scrape every 30 or 60 s.** Verdicts are made on the host, within seconds, and their age is in the metrics:
-  a scrape that comes later loses nothing but the resolution of curves. Above two minutes Prometheus takes
+- **Scrape every 30 or 60 s.** Verdicts are made on the host, within seconds, and stand until the trouble is
+  over: a scrape that comes later loses nothing but the resolution of curves. Above two minutes Prometheus takes
   series for gone between scrapes.
 - **Fewer label sets** where nobody asks for them: `--metrics.labels process` leaves out listeners,
   destinations and namespaces. What is left of each set beyond its share of the budget is summed as `other`.
@@ -225,14 +233,14 @@ const ADVICE: &str = "
   per host instead of one per state, per process or per destination. `tcpmon top --prometheus` uses those of
   them that the server has, and works without.
 - **A Prometheus above others** needs the recorded series alone. Federation takes them with
-  `match[]={__name__=~\"instance[a-z_]*:tcpmon_.*\"}`; with remote write, `write_relabel_configs` that keep
-  `instance.*:tcpmon_.*`, `up`, `tcpmon_build_info`, `tcpmon_verdicts`, `tcpmon_process_verdicts`,
-  `tcpmon_time_seconds` and `scrape_duration_seconds` send what the list of hosts in `tcpmon top --prometheus` is made of; what is inside a host is asked of the server
-  that has it.
+  `match[]={__name__=~\"instance[a-z_]*:tcpmon_.*\"}`; with remote write, it is enough to keep `up`,
+  `scrape_duration_seconds`, `instance.*:tcpmon_.*` and
+  `tcpmon_(build_info|time_seconds|sockets|verdicts|process_verdicts|events_lost_total|drift_total)`: the list of
+  hosts in `tcpmon top --prometheus` is made of these. What is inside a host is asked of the server that has it.
 - **Prometheus in agent mode** on sites with little memory: it scrapes and forwards, keeps no blocks and
   evaluates no rules; those run where the samples arrive.
-- **More than about two million series** are better split over several servers by `hashmod` on the address,
-  each with the rules, and one above them.
+- **Several servers**, split by `hashmod` on the address, where one has not the memory: each with the rules, and one
+  above them.
 
 The number of queries of `tcpmon top --prometheus` does not depend on the number of hosts: one for each thing in
 the list above, and five more for one host that is opened. `-d 30s` asks less often.

@@ -232,7 +232,7 @@ fn vanishes(prometheus: &Prometheus, targets: &[Target]) {
 
 /// From the list to the destination, as a user goes.
 fn on_the_screen(url: &str) {
-    let words = [&[TOP, "top", "--prometheus", url], &PATIENCE[..]].concat();
+    let words = [&[TOP, "top", "--prometheus", url][..], &PATIENCE].concat();
     let Some(terminal) = Terminal::start((120, 32), &words) else {
         return;
     };
