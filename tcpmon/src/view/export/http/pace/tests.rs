@@ -38,6 +38,8 @@ async fn connection(crowd: &Arc<Crowd>, answer: usize) -> (DuplexStream, JoinHan
         drop(place);
         began.elapsed()
     });
+    // It waits from when it is served.
+    tokio::task::yield_now().await;
     (client, serving)
 }
 
