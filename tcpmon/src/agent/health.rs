@@ -7,6 +7,7 @@ use tcpmon_common::{Counters, State};
 use super::rates::Edges;
 use super::{Agent, Incidents};
 use crate::clock;
+use crate::core::course::{Sample, StateSample};
 use crate::core::explain;
 use crate::core::query::{
     EdgeRate, Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts,
@@ -173,6 +174,30 @@ impl Agent {
             per_second: self.rates.edge(page.from as usize, page.to as usize),
         });
         rates.filter(|edge| edge.per_second > 0.0).collect()
+    }
+
+    /// The states now, to be remembered.
+    pub(super) fn sample(&self, now_ns: u64) -> Sample {
+        let states = State::RFC.map(|state| {
+            let oldest = self.table.oldest(state);
+            StateSample {
+                sockets: self.table.in_state(state),
+                per_second: self.rates.entered(usize::from(state.number())) as f32,
+                oldest: oldest.map(|socket| seconds(socket.age_ns(now_ns)) as f32),
+                oldest_is_lower_bound: oldest.is_some_and(|socket| socket.age_is_lower_bound),
+            }
+        });
+        let pages = explain::edges().filter(|page| page.from != page.to);
+        let edges = pages.map(|page| {
+            let per_second = self.rates.edge(page.from as usize, page.to as usize);
+            (page.from.number(), page.to.number(), per_second as f32)
+        });
+        Sample {
+            time_ns: now_ns,
+            events_per_second: self.rates.events() as f32,
+            states,
+            edges: edges.filter(|edge| edge.2 > 0.0).collect(),
+        }
     }
 
     fn drift(&self) -> BTreeMap<&'static str, u64> {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits for anything but the `select!`; what takes long is on the sweeper's thread.
 
+mod asked;
 mod court;
 mod health;
 mod incidents;
@@ -9,6 +10,7 @@ mod lines;
 mod processes;
 mod rates;
 mod schedule;
+mod sockets;
 mod turns;
 mod watchers;
 
@@ -23,6 +25,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
+use crate::core::course::Course;
+use crate::core::query::ProcessAnswer;
 use crate::core::snapshot::{Audits, Turn};
 use crate::core::table::Table;
 use crate::core::verdict::{Judge, Policy};
@@ -30,13 +34,14 @@ use crate::mailbox::Letter;
 use crate::outbox::Outbox;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
+use asked::Asked;
 use court::Court;
 pub use health::Host;
 use health::Losses;
 use incidents::Incidents;
-use processes::Asked;
 use rates::Rates;
 use schedule::{Kind, Schedule, Wishes};
+use sockets::Looked;
 use turns::Turns;
 use watchers::Watchers;
 
@@ -99,11 +104,13 @@ pub struct Agent {
     sweep_cost_ns: u64,
     repairs_before: u64,
     watchers: Watchers,
-    asked: Asked,
+    asked_processes: Asked<u32, ProcessAnswer>,
+    looked: Looked,
     /// Time of the last record applied.
     applied_ns: u64,
     turns: Turns,
     rates: Rates,
+    course: Course,
     losses: Losses,
     audits: Audits,
     audit_ended_ns: Option<u64>,
@@ -218,10 +225,12 @@ impl Agent {
             sweep_cost_ns: 0,
             repairs_before: 0,
             watchers: Watchers::default(),
-            asked: Asked::default(),
+            asked_processes: Asked::default(),
+            looked: Looked::default(),
             applied_ns: 0,
             turns: Turns::default(),
             rates: Rates::default(),
+            course: Course::default(),
             losses: Losses::default(),
             audits: Audits::default(),
             audit_ended_ns: None,
@@ -294,6 +303,7 @@ impl Agent {
         let totals = self.table.totals();
         let (entered, edges) = (totals.entered, self.edge_totals());
         self.rates.sample(now_ns, events, entered, edges);
+        self.course.add(self.sample(now_ns));
         if self.audits.count > 0 {
             let changes = self.court.sit(&mut self.table, now_ns);
             self.tell_changes(&changes, now_ns);
@@ -428,6 +438,7 @@ impl Agent {
                 self.ending = Some(SweepEnd::that_cost(cost_ns));
             }
             Report::Process { fact, command_line } => self.answer_process(fact, command_line),
+            Report::Socket { cookie, transport } => self.answer_socket(cookie, transport),
             Report::Cgroups(paths, cost_ns) => {
                 self.table.name_cgroups(&paths);
                 self.ending = Some(SweepEnd::that_cost(cost_ns));
@@ -480,6 +491,8 @@ impl Agent {
         // Whoever asked may have gone; then nobody misses the answer.
         match letter {
             Letter::Summary(answer) => drop(answer.send(self.summary())),
+            Letter::Picture(wants, answer) => drop(answer.send(Box::new(self.picture(&wants)))),
+            Letter::Socket(question, answer) => self.ask_for_socket(question, answer),
             Letter::Sockets(question, answer) => {
                 drop(answer.send(self.table.sockets(&question, clock::boottime_ns())));
             }
@@ -495,7 +508,7 @@ impl Agent {
             }
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
-            Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
+            Letter::Watch(filter, most, rows) => self.watchers.add(filter, most, rows),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),
         }
     }

@@ -4,6 +4,7 @@
 //! answers are in [`query`].
 
 pub mod cgroup;
+pub mod course;
 pub mod ending;
 pub mod explain;
 pub mod facts;

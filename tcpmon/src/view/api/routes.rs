@@ -1,12 +1,13 @@
 //! Questions as paths, and paths as questions: the one place that server and client share.
 
 use std::fmt;
+use std::str::FromStr;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::core::filter::{Filter, FilterError};
-use crate::core::query::{DEFAULT_ROWS, SCHEMA, SocketsQuestion, Sort};
+use crate::core::query::{DEFAULT_ROWS, SCHEMA, SocketQuestion, SocketsQuestion, Sort, Wants};
 
 const SUMMARY: &str = "/v1/summary";
 const SOCKETS: &str = "/v1/sockets";
@@ -18,11 +19,23 @@ const PROCESSES: &str = "/v1/processes";
 const PROCESS: &str = "/v1/process";
 const LISTENERS: &str = "/v1/listeners";
 const DESTINATIONS: &str = "/v1/destinations";
+const SOCKET: &str = "/v1/socket";
+const PICTURE: &str = "/v1/picture";
 
 const FILTER: &str = "filter";
 const SORT: &str = "sort";
 const LIMIT: &str = "limit";
 const PID: &str = "pid";
+const COOKIE: &str = "cookie";
+/// Of events: so many in a second.
+const MOST: &str = "most";
+/// Of a picture: how many of what, and whether.
+const OF_SOCKETS: &str = "sockets";
+const OF_PROCESSES: &str = "processes";
+const OF_LISTENERS: &str = "listeners";
+const OF_DESTINATIONS: &str = "destinations";
+const OF_NAMESPACES: &str = "namespaces";
+const OF_HISTORY: &str = "history";
 
 /// What can be asked.
 #[derive(Clone, Debug)]
@@ -31,8 +44,12 @@ pub enum Question {
     Summary,
     /// Sockets.
     Sockets(SocketsQuestion),
-    /// Transitions from now on.
-    Events(Filter),
+    /// One socket, and what the kernel says of it.
+    Socket(SocketQuestion),
+    /// All of a screen.
+    Picture(Box<Wants>),
+    /// Transitions from now on, at most so many in a second.
+    Events(Filter, Option<u32>),
     /// Connections that ended otherwise than in order.
     Endings,
     /// The network namespaces.
@@ -67,20 +84,35 @@ impl Question {
                 target.add(PID, &pid.to_string());
                 target.text
             }
+            Self::Socket(question) => {
+                let mut target = Target::new(SOCKET);
+                target.number(COOKIE, Some(question.cookie));
+                target.text
+            }
             Self::Sockets(question) => {
                 let mut target = Target::new(SOCKETS);
-                target.filter(&question.filter);
-                if question.sort != Sort::default() {
-                    target.add(SORT, sort_name(question.sort));
-                }
-                if let Some(limit) = question.limit {
-                    target.add(LIMIT, &limit.to_string());
+                target.sockets(question);
+                target.number(LIMIT, question.limit);
+                target.text
+            }
+            Self::Picture(wants) => {
+                let mut target = Target::new(PICTURE);
+                target.number(OF_PROCESSES, Some(wants.processes));
+                target.number(OF_LISTENERS, wants.listeners);
+                target.number(OF_DESTINATIONS, wants.destinations);
+                target.number(OF_NAMESPACES, wants.namespaces.then_some(1));
+                target.number(OF_HISTORY, wants.history.then_some(1));
+                target.number(COOKIE, wants.socket.map(|socket| socket.cookie));
+                if let Some(question) = &wants.sockets {
+                    target.number(OF_SOCKETS, Some(question.limit.unwrap_or(usize::MAX)));
+                    target.sockets(question);
                 }
                 target.text
             }
-            Self::Events(filter) => {
+            Self::Events(filter, most) => {
                 let mut target = Target::new(EVENTS);
                 target.filter(filter);
+                target.number(MOST, *most);
                 target.text
             }
         }
@@ -97,8 +129,20 @@ impl Question {
             SUMMARY | ENDINGS | NAMESPACES | VERDICTS => &[],
             PROCESSES | LISTENERS | DESTINATIONS => &[LIMIT],
             PROCESS => &[PID],
+            SOCKET => &[COOKIE],
             SOCKETS => &[FILTER, SORT, LIMIT],
-            EVENTS => &[FILTER],
+            PICTURE => &[
+                OF_PROCESSES,
+                OF_LISTENERS,
+                OF_DESTINATIONS,
+                OF_NAMESPACES,
+                OF_HISTORY,
+                OF_SOCKETS,
+                FILTER,
+                SORT,
+                COOKIE,
+            ],
+            EVENTS => &[FILTER, MOST],
             _ => return Err(BadQuestion::NoSuchPath),
         };
         let parameters = Parameters::parse(query.unwrap_or_default(), known)?;
@@ -108,7 +152,9 @@ impl Question {
                 sort: parameters.sort()?,
                 limit: parameters.limit()?,
             }),
-            EVENTS => Self::Events(parameters.filter()?),
+            SOCKET => Self::Socket(parameters.cookie()?.ok_or_else(no_cookie)?),
+            PICTURE => Self::Picture(Box::new(parameters.wants()?)),
+            EVENTS => Self::Events(parameters.filter()?, parameters.rows(MOST)?),
             ENDINGS => Self::Endings,
             NAMESPACES => Self::Namespaces,
             VERDICTS => Self::Verdicts,
@@ -137,8 +183,9 @@ impl fmt::Display for BadQuestion {
         match self {
             Self::NoSuchPath => write!(
                 f,
-                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {VERDICTS}, {EVENTS}, \
-                 {ENDINGS}, {NAMESPACES}, {LISTENERS}, {DESTINATIONS}, {PROCESSES} or {PROCESS}"
+                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {SOCKET}, {VERDICTS}, \
+                 {EVENTS}, {ENDINGS}, {NAMESPACES}, {LISTENERS}, {DESTINATIONS}, {PROCESSES}, \
+                 {PROCESS} or {PICTURE}"
             ),
             Self::Query(message) => f.write_str(message),
             Self::Filter(error) => error.fmt(f),
@@ -217,6 +264,20 @@ impl Target {
         }
     }
 
+    /// Which sockets, and in which order.
+    fn sockets(&mut self, question: &SocketsQuestion) {
+        self.filter(&question.filter);
+        if question.sort != Sort::default() {
+            self.add(SORT, sort_name(question.sort));
+        }
+    }
+
+    fn number(&mut self, name: &str, value: Option<impl fmt::Display>) {
+        if let Some(value) = value {
+            self.add(name, &value.to_string());
+        }
+    }
+
     fn add(&mut self, name: &str, value: &str) {
         self.text.push(self.separator);
         self.separator = '&';
@@ -275,14 +336,58 @@ impl Parameters {
     }
 
     fn limit(&self) -> Result<Option<usize>, BadQuestion> {
-        let Some(value) = self.get(LIMIT) else {
+        self.rows(LIMIT)
+    }
+
+    /// A number of rows; `None` when nothing is said of it.
+    fn rows<N: FromStr>(&self, name: &str) -> Result<Option<N>, BadQuestion> {
+        let Some(value) = self.get(name) else {
             return Ok(None);
         };
-        let limit = value.parse();
-        limit
-            .map(Some)
-            .map_err(|_| BadQuestion::Query(format!("{LIMIT} is a number of rows, not {value:?}")))
+        let rows = value.parse();
+        rows.map(Some)
+            .map_err(|_| BadQuestion::Query(format!("{name} is a number of rows, not {value:?}")))
     }
+
+    fn cookie(&self) -> Result<Option<SocketQuestion>, BadQuestion> {
+        let Some(value) = self.get(COOKIE) else {
+            return Ok(None);
+        };
+        let cookie = value.parse().map_err(|_| no_cookie())?;
+        Ok(Some(SocketQuestion { cookie }))
+    }
+
+    fn wants(&self) -> Result<Wants, BadQuestion> {
+        let limit: Option<usize> = self.rows(OF_SOCKETS)?;
+        let question = SocketsQuestion {
+            filter: self.filter()?,
+            sort: self.sort()?,
+            limit,
+        };
+        if limit.is_none() && question != SocketsQuestion::default() {
+            let sentence = format!("{FILTER} and {SORT} are of sockets: say how many {OF_SOCKETS}");
+            return Err(BadQuestion::Query(sentence));
+        }
+        let is_wanted = |name| {
+            let wanted: Option<u8> = self.rows(name)?;
+            Ok(wanted.is_some_and(|wanted| wanted > 0))
+        };
+        Ok(Wants {
+            sockets: limit.map(|_| question),
+            socket: self.cookie()?,
+            processes: self.rows(OF_PROCESSES)?.unwrap_or(0),
+            listeners: self.rows(OF_LISTENERS)?,
+            destinations: self.rows(OF_DESTINATIONS)?,
+            namespaces: is_wanted(OF_NAMESPACES)?,
+            history: is_wanted(OF_HISTORY)?,
+        })
+    }
+}
+
+fn no_cookie() -> BadQuestion {
+    BadQuestion::Query(format!(
+        "{COOKIE} is the number of a socket, as the rows of {SOCKETS} have it"
+    ))
 }
 
 fn unknown(name: &str, known: &[&str]) -> BadQuestion {
@@ -326,7 +431,9 @@ mod tests {
         assert_eq!(Question::Summary.target(), "/v1/summary");
         let all = Question::Sockets(SocketsQuestion::default());
         assert_eq!(all.target(), "/v1/sockets");
-        assert_eq!(Question::Events(Filter::default()).target(), "/v1/events");
+        let events = |most| Question::Events(Filter::default(), most).target();
+        assert_eq!(events(None), "/v1/events");
+        assert_eq!(events(Some(9)), "/v1/events?most=9");
         assert_eq!(Question::Process(17).target(), "/v1/process?pid=17");
         assert!(matches!(
             parse("/v1/process?pid=17"),
@@ -367,9 +474,9 @@ mod tests {
         for (target, expected) in [
             (
                 "/",
-                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/verdicts, \
-                 /v1/events, /v1/endings, /v1/namespaces, /v1/listeners, /v1/destinations, \
-                 /v1/processes or /v1/process",
+                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/socket, \
+                 /v1/verdicts, /v1/events, /v1/endings, /v1/namespaces, /v1/listeners, \
+                 /v1/destinations, /v1/processes, /v1/process or /v1/picture",
             ),
             ("/v1/process", "pid is the number of a process, not \"\""),
             (
@@ -386,7 +493,7 @@ mod tests {
             ),
             (
                 "/v1/events?filters=pid=1",
-                "there is no \"filters\"; choose by filter",
+                "there is no \"filters\"; choose by filter, most",
             ),
             (
                 "/v1/sockets?sort=size",
@@ -398,6 +505,18 @@ mod tests {
             ),
             ("/v1/sockets?limit", "limit is a number of rows, not \"\""),
             ("/v1/sockets?limit=1&limit=2", "limit is there twice"),
+            (
+                "/v1/socket?cookie=x",
+                "cookie is the number of a socket, as the rows of /v1/sockets have it",
+            ),
+            (
+                "/v1/picture?sort=newest",
+                "filter and sort are of sockets: say how many sockets",
+            ),
+            (
+                "/v1/picture?processes=many",
+                "processes is a number of rows, not \"many\"",
+            ),
             (
                 "/v1/sockets?filter=%ff",
                 "the query is not UTF-8 behind its percent-escapes",
@@ -435,11 +554,34 @@ mod tests {
             };
             prop_assert_eq!(got.filter, sent.filter.clone());
             prop_assert_eq!((got.sort, got.limit), (sent.sort, sent.limit));
-            let target = Question::Events(sent.filter.clone()).target();
-            let Ok(Question::Events(got)) = parse(&target) else {
+            let most = sent.limit.and_then(|limit| u32::try_from(limit).ok());
+            let target = Question::Events(sent.filter.clone(), most).target();
+            let Ok(Question::Events(got, got_most)) = parse(&target) else {
                 panic!("{target}");
             };
-            prop_assert_eq!(got, sent.filter);
+            prop_assert_eq!((got, got_most), (sent.filter, most));
+        }
+
+        #[test]
+        fn a_picture_is_asked_for_as_it_is_wanted(
+            question in proptest::option::of(question()),
+            cookie in proptest::option::of(1u64..),
+            (processes, listeners, destinations) in any::<(usize, Option<usize>, Option<usize>)>(),
+            (namespaces, history) in any::<(bool, bool)>(),
+        ) {
+            let sockets = question.map(|question| SocketsQuestion {
+                limit: Some(question.limit.unwrap_or(usize::MAX)),
+                ..question
+            });
+            let socket = cookie.map(|cookie| SocketQuestion { cookie });
+            let sent = Wants {
+                sockets, socket, processes, listeners, destinations, namespaces, history,
+            };
+            let target = Question::Picture(Box::new(sent.clone())).target();
+            let Ok(Question::Picture(got)) = parse(&target) else {
+                panic!("{target}");
+            };
+            prop_assert_eq!(*got, sent);
         }
 
         #[test]

@@ -11,7 +11,7 @@ use super::action::{Action, Command, Effect, Request};
 use super::app::{ActiveFilter, App};
 use super::edit::FilterEdit;
 use super::place::{Level, Place, View};
-use super::views;
+use super::views::{self, Grouping};
 use crate::core::explain::{self, Topic};
 
 /// Changes the app as `action` demands.
@@ -79,6 +79,11 @@ fn obey(app: &mut App, command: Command) {
             app.edit = Some(FilterEdit::new(&text, app.theme.charset()));
             moving::show_selection(app);
         }
+        Command::Group => {
+            app.grouping = Grouping::after(app.grouping);
+            go_to(app, View::Processes);
+            moving::regroup(app);
+        }
         Command::Sort => moving::sort_by(app, 1),
         Command::Reverse => moving::reverse(app),
         Command::Freeze => freeze(app),
@@ -94,8 +99,9 @@ fn obey(app: &mut App, command: Command) {
             }
         }
         Command::Complete => {
+            let names = app.names();
             if let Some(edit) = &mut app.edit {
-                edit.complete();
+                edit.complete(&names);
             }
         }
         Command::Apply => apply(app),
@@ -138,6 +144,7 @@ fn arrive(app: &mut App) {
         )
     {
         data.snapshot.sockets = None;
+        data.snapshot.socket = None;
     }
     moving::rearrange(app);
     app.schedule.forget();
@@ -163,7 +170,7 @@ fn explain_selected(app: &mut App) {
     let topic = match &app.level().place {
         Place::View(View::Diagram) => Some(Topic::State(explain::state(app.picked))),
         Place::Verdict(row) => super::rows::Listed::topic(&**row),
-        Place::Socket(row) => super::rows::Listed::topic(&**row),
+        Place::Socket(known) => super::rows::Listed::topic(&known.row),
         Place::Process(_) | Place::Explain(_) => None,
         Place::View(_) | Place::Sockets(_) => app.selected().and_then(|row| app.rows().topic(row)),
     };

@@ -86,7 +86,7 @@ pub(in super::super) fn figures(
 
 fn mark(app: &App) -> Option<(String, Style)> {
     if let (Some(_), Some(moment)) = (app.past, app.moment()) {
-        let ago = app.now.saturating_sub(moment.at).as_secs_f64();
+        let ago = app.history_now().saturating_sub(moment.at).as_secs_f64();
         let ago = age(ago, false, app.theme.charset());
         return Some((format!(" PAST {ago} ago, End: now "), app.theme.frozen()));
     }
