@@ -24,6 +24,7 @@ mod running;
 mod screen;
 mod seeds;
 mod serving;
+mod soak;
 mod ss;
 mod storm;
 mod tmux;
