@@ -4,6 +4,9 @@ mod agent;
 mod held;
 mod report;
 mod scale;
+mod screen;
+mod storm;
+mod view;
 
 use std::path::PathBuf;
 
@@ -37,6 +40,8 @@ pub(crate) struct Args {
 enum Part {
     /// Only half a million sockets that rest: ten minutes and 6 GiB of memory
     Scale,
+    /// Only what `tcpmon top` costs beside half a million sockets: some minutes and 6 GiB of memory
+    View,
 }
 
 /// Runs `cargo xtask bench`.
@@ -50,9 +55,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         connection_rate(&mut report, args)?;
         report.show(args.no_write)?;
     }
-    let mut report = Report::new(report::Section::Sockets);
-    scale::measure(&mut report)?;
-    report.show(args.no_write)
+    if !matches!(args.part, Some(Part::View)) {
+        let mut report = Report::new(report::Section::Sockets);
+        scale::measure(&mut report)?;
+        report.show(args.no_write)?;
+    }
+    if !matches!(args.part, Some(Part::Scale)) {
+        let mut report = Report::new(report::Section::View);
+        view::measure(&mut report)?;
+        report.show(args.no_write)?;
+    }
+    Ok(())
 }
 
 /// Does something and says how many seconds that took.

@@ -13,15 +13,18 @@ pub(super) enum Section {
     Events,
     /// What sockets cost that only sit there.
     Sockets,
+    /// What somebody costs who looks on.
+    View,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Events, Self::Sockets];
+    const ALL: [Self; 3] = [Self::Events, Self::Sockets, Self::View];
 
     const fn heading(self) -> &'static str {
         match self {
             Self::Events => "## Events",
             Self::Sockets => "## 500,000 sockets",
+            Self::View => "## tcpmon top",
         }
     }
 }
