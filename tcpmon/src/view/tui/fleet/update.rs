@@ -137,6 +137,7 @@ fn obey(app: &mut App, command: Command) {
         | Command::Suspend
         | Command::Mouse
         | Command::View(_)
+        | Command::Group
         | Command::NextView
         | Command::PreviousView
         | Command::Older(_)
