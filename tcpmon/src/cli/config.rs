@@ -25,7 +25,7 @@ enum Action {
     },
     /// Print the configuration in effect, and where each value comes from, as a configuration file.
     /// Takes the flags and the environment of `tcpmon agent`
-    Show(agent::Args),
+    Show(Box<agent::Args>),
     /// Print a configuration file with every key, its default, its reason and what is allowed
     Example,
 }

@@ -103,11 +103,6 @@ impl Agent {
         agent
     }
 
-    /// Where it serves its metrics.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(crate) fn pid(&self) -> u32 {
         self.process.0.id()
     }

@@ -59,16 +59,15 @@ struct Site {
     exporter: Exporter,
     telemetry_path: String,
     has_page: bool,
-    exporter: Exporter,
 }
 
 impl Site {
     fn new(mailbox: Mailbox, exporter: Exporter, telemetry_path: String, has_page: bool) -> Self {
         Self {
             mailbox,
+            exporter,
             telemetry_path,
             has_page,
-            exporter,
         }
     }
 

@@ -68,11 +68,11 @@ impl Coding {
 fn weighted(word: &str) -> (&str, u32) {
     let mut parts = word.split(';');
     let name = parts.next().unwrap_or_default().trim();
-    let weights = parts.filter_map(|part| {
+    let last = parts.rev().find_map(|part| {
         let (key, value) = part.split_once('=')?;
         key.trim().eq_ignore_ascii_case("q").then_some(value.trim())
     });
-    let weight = weights.last().map_or(1000, |value| {
+    let weight = last.map_or(1000, |value| {
         let weight: f32 = value.parse().unwrap_or(0.0);
         if (0.0..=1.0).contains(&weight) {
             (weight * 1000.0) as u32

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::core::series::Budget;
 use crate::view::api::fixture;
 use papers::{Authority, Papers};
 
@@ -38,7 +39,10 @@ impl Stage {
         })
         .unwrap();
         let address = web.listeners[0].local_addr().unwrap();
-        tokio::spawn(web.serve(fixture::owner(true)).unwrap());
+        let mailbox = fixture::owner(true);
+        let (_, budget) = tokio::sync::watch::channel(Budget::default());
+        let exporter = Exporter::new(mailbox.clone(), budget);
+        tokio::spawn(web.serve(mailbox, exporter).unwrap());
         Some(Self { papers, address })
     }
 
