@@ -9,7 +9,8 @@ use crate::planted::{impatient, leak};
 use crate::world::in_workplace;
 
 /// The box of CLOSE_WAIT is one of trouble.
-const IS_TURNED: &str = "/\\b(warning|critical)\\b/.test(document.querySelector('[data-state=CLOSE_WAIT]').className.baseVal)";
+const IS_TURNED: &str = "/\\b(warning|critical)\\b/\
+    .test(document.querySelector('[data-state=CLOSE_WAIT]').className.baseVal)";
 
 #[test]
 fn a_leak_turns_its_state_and_its_sentence_appears() {

@@ -45,7 +45,10 @@ fn wrong() -> Row {
             .opens("instance", "tcpmon-host")
             .opens("process", "tcpmon-process"),
             course("Hosts by verdict", Unit::Count, "On how many hosts a verdict stands, suspicions left out.").ask(
-                r#"sum by (verdict) (job_verdict_severity:tcpmon_verdicts:count{job=~"$job", severity=~"warning|critical"})"#,
+                concat!(
+                    r#"sum by (verdict) (job_verdict_severity:tcpmon_verdicts:count{job=~"$job", "#,
+                    r#"severity=~"warning|critical"})"#,
+                ),
                 "{{verdict}}",
             ),
             course("Hosts with most verdicts", Unit::Count, "The ten hosts with most verdicts of any severity.").ask(
@@ -76,7 +79,10 @@ fn connections() -> Row {
                 "Of the sockets that left the state in the last five minutes; no line where none did.",
             )
             .ask(
-                r#"histogram_quantile(0.99, sum by (state, le) (job_state_le:tcpmon_state_duration_seconds_bucket:rate5m{job=~"$job"}))"#,
+                concat!(
+                    r#"histogram_quantile(0.99, sum by (state, le) "#,
+                    r#"(job_state_le:tcpmon_state_duration_seconds_bucket:rate5m{job=~"$job"}))"#,
+                ),
                 "{{state}}",
             ),
             course("Hosts whose connections fail", Unit::PerSecond, "Refused, reset, timed out, unreachable, no port.")

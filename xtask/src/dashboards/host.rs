@@ -37,7 +37,10 @@ fn wrong() -> Row {
             number("CLOSE_WAIT", Unit::Count, "Connections whose peer has hung up and that are not closed.")
                 .ask(r#"sum(tcpmon_sockets{job=~"$job", instance="$instance", state="CLOSE_WAIT"})"#, "CLOSE_WAIT"),
             number("Oldest CLOSE_WAIT", Unit::Seconds, "How long the oldest has been in it, at least.").ask(
-                r#"max(time() - tcpmon_oldest_socket_timestamp_seconds{job=~"$job", instance="$instance", state="CLOSE_WAIT"})"#,
+                concat!(
+                    r#"max(time() - tcpmon_oldest_socket_timestamp_seconds{job=~"$job", instance="$instance", "#,
+                    r#"state="CLOSE_WAIT"})"#,
+                ),
                 "age",
             ),
             number("TIME_WAIT", Unit::Count, "Connections this host closed first, kept for a minute.")
@@ -75,11 +78,17 @@ fn states() -> Row {
                  bound. LISTEN and ESTABLISHED are left out.",
             )
             .ask(
-                r#"time() - min by (state) (tcpmon_oldest_socket_timestamp_seconds{job=~"$job", instance="$instance", state!="LISTEN", state!="ESTABLISHED"})"#,
+                concat!(
+                    r#"time() - min by (state) (tcpmon_oldest_socket_timestamp_seconds{job=~"$job", "#,
+                    r#"instance="$instance", state!="LISTEN", state!="ESTABLISHED"})"#,
+                ),
                 "{{state}}",
             ),
             course("Transitions", Unit::PerSecond, "The edges of the state machine that were taken most.").ask(
-                r#"topk(12, sum by (from, to) (rate(tcpmon_transitions_total{job=~"$job", instance="$instance"}[$__rate_interval])))"#,
+                concat!(
+                    r#"topk(12, sum by (from, to) (rate(tcpmon_transitions_total{job=~"$job", "#,
+                    r#"instance="$instance"}[$__rate_interval])))"#,
+                ),
                 "{{from}} to {{to}}",
             ),
             course("Why connections ended", Unit::PerSecond, "Sockets that went to CLOSE, by the reason.").ask(
@@ -88,7 +97,11 @@ fn states() -> Row {
             ),
             course("Time in a state, median", Unit::Seconds, "Of the sockets that left it; no line where none did.")
                 .ask(
-                    r#"histogram_quantile(0.5, sum by (state, le) (rate(tcpmon_state_duration_seconds_bucket{job=~"$job", instance="$instance"}[$__rate_interval])))"#,
+                    concat!(
+                        r#"histogram_quantile(0.5, sum by (state, le) "#,
+                        r#"(rate(tcpmon_state_duration_seconds_bucket{job=~"$job", "#,
+                        r#"instance="$instance"}[$__rate_interval])))"#,
+                    ),
                     "{{state}}",
                 ),
             course(
@@ -97,7 +110,11 @@ fn states() -> Row {
                 "Of the sockets that left it; no line where none did.",
             )
             .ask(
-                r#"histogram_quantile(0.99, sum by (state, le) (rate(tcpmon_state_duration_seconds_bucket{job=~"$job", instance="$instance"}[$__rate_interval])))"#,
+                concat!(
+                    r#"histogram_quantile(0.99, sum by (state, le) "#,
+                    r#"(rate(tcpmon_state_duration_seconds_bucket{job=~"$job", "#,
+                    r#"instance="$instance"}[$__rate_interval])))"#,
+                ),
                 "{{state}}",
             ),
         ],
@@ -113,11 +130,17 @@ fn processes() -> Row {
                 "{{process}} {{unit}}",
             ),
             course("Most CLOSE_WAIT", Unit::Count, "A line that only rises is a leak.").wide(8).ask(
-                r#"topk(10, sum by (process, unit) (tcpmon_process_sockets{job=~"$job", instance="$instance", state="CLOSE_WAIT"}))"#,
+                concat!(
+                    r#"topk(10, sum by (process, unit) (tcpmon_process_sockets{job=~"$job", instance="$instance", "#,
+                    r#"state="CLOSE_WAIT"}))"#,
+                ),
                 "{{process}} {{unit}}",
             ),
             course("Open files", Unit::Ratio, "The ten processes nearest their limit of open files.").wide(8).ask(
-                r#"topk(10, tcpmon_process_open_files{job=~"$job", instance="$instance"} / tcpmon_process_max_open_files)"#,
+                concat!(
+                    r#"topk(10, tcpmon_process_open_files{job=~"$job", instance="$instance"} / "#,
+                    r#"tcpmon_process_max_open_files)"#,
+                ),
                 "{{process}} {{unit}}",
             ),
         ],
@@ -129,13 +152,19 @@ fn listeners() -> Row {
         title: "Listeners",
         panels: vec![
             course("Accept queues", Unit::Ratio, "The ten fullest; beyond 1 handshakes are dropped.").wide(8).ask(
-                r#"topk(10, tcpmon_listener_accept_queue_length{job=~"$job", instance="$instance"} / (tcpmon_listener_accept_queue_limit > 0))"#,
+                concat!(
+                    r#"topk(10, tcpmon_listener_accept_queue_length{job=~"$job", instance="$instance"} / "#,
+                    r#"(tcpmon_listener_accept_queue_limit > 0))"#,
+                ),
                 "{{process}} {{address}} {{port}}",
             ),
             course("Drops", Unit::PerSecond, "SYNs and handshakes dropped at listeners; the ten with most.")
                 .wide(8)
                 .ask(
-                    r#"topk(10, rate(tcpmon_listener_drops_total{job=~"$job", instance="$instance"}[$__rate_interval]))"#,
+                    concat!(
+                        r#"topk(10, rate(tcpmon_listener_drops_total{job=~"$job", "#,
+                        r#"instance="$instance"}[$__rate_interval]))"#,
+                    ),
                     "{{process}} {{address}} {{port}}",
                 ),
             course("Half-open connections", Unit::Count, "Handshakes that are not finished; the ten with most.")
@@ -159,11 +188,17 @@ fn listeners() -> Row {
                     "SYN cookies sent",
                 )
                 .ask(
-                    r#"sum(rate(tcpmon_syncookies_received_total{job=~"$job", instance="$instance"}[$__rate_interval]))"#,
+                    concat!(
+                        r#"sum(rate(tcpmon_syncookies_received_total{job=~"$job", "#,
+                        r#"instance="$instance"}[$__rate_interval]))"#,
+                    ),
                     "SYN cookies answered",
                 )
                 .ask(
-                    r#"sum(rate(tcpmon_request_queue_full_drops_total{job=~"$job", instance="$instance"}[$__rate_interval]))"#,
+                    concat!(
+                        r#"sum(rate(tcpmon_request_queue_full_drops_total{job=~"$job", "#,
+                        r#"instance="$instance"}[$__rate_interval]))"#,
+                    ),
                     "SYNs dropped, backlog full",
                 ),
         ],
@@ -174,7 +209,11 @@ fn destinations() -> Row {
     Row {
         title: "Destinations",
         panels: vec![
-            course("Local ports left", Unit::Ratio, "The ten destinations with fewest ports left; at 0 connect() fails.")
+            course(
+                "Local ports left",
+                Unit::Ratio,
+                "The ten destinations with fewest ports left; at 0 connect() fails.",
+            )
                 .ask(
                     r#"bottomk(10, tcpmon_destination_port_headroom_ratio{job=~"$job", instance="$instance"})"#,
                     "{{process}} to port {{remote_port}}",
@@ -189,7 +228,11 @@ fn destinations() -> Row {
                     "{{process}} to port {{remote_port}}",
                 ),
             course("Connections that failed", Unit::PerSecond, "The ten destinations and reasons with most.").ask(
-                r#"topk(10, sum by (process, remote_port, reason) (rate(tcpmon_destination_connect_failures_total{job=~"$job", instance="$instance"}[$__rate_interval])))"#,
+                concat!(
+                    r#"topk(10, sum by (process, remote_port, reason) "#,
+                    r#"(rate(tcpmon_destination_connect_failures_total{job=~"$job", "#,
+                    r#"instance="$instance"}[$__rate_interval])))"#,
+                ),
                 "{{process}} to port {{remote_port}}: {{reason}}",
             ),
         ],
@@ -207,7 +250,11 @@ fn namespaces() -> Row {
             course("TIME_WAIT of its limit", Unit::Ratio, "The part of net.ipv4.tcp_max_tw_buckets that is taken.")
                 .wide(8)
                 .ask(
-                    r#"topk(10, sum by (netns) (tcpmon_namespace_sockets{job=~"$job", instance="$instance", state="TIME_WAIT"}) / on (netns) max by (netns) (tcpmon_namespace_time_wait_limit{job=~"$job", instance="$instance"}))"#,
+                    concat!(
+                        r#"topk(10, sum by (netns) (tcpmon_namespace_sockets{job=~"$job", instance="$instance", "#,
+                        r#"state="TIME_WAIT"}) / on (netns) max by (netns) "#,
+                        r#"(tcpmon_namespace_time_wait_limit{job=~"$job", instance="$instance"}))"#,
+                    ),
                     "{{netns}}",
                 ),
             course("Orphans of their limit", Unit::Ratio, "The part of net.ipv4.tcp_max_orphans that is taken.")

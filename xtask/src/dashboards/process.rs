@@ -36,17 +36,30 @@ fn wrong() -> Row {
                 "sockets",
             ),
             number("CLOSE_WAIT", Unit::Count, "Connections whose peer has hung up and that it has not closed.").ask(
-                r#"sum(tcpmon_process_sockets{job=~"$job", instance=~"$instance", process="$process", state="CLOSE_WAIT"})"#,
+                concat!(
+                    r#"sum(tcpmon_process_sockets{job=~"$job", instance=~"$instance", process="$process", "#,
+                    r#"state="CLOSE_WAIT"})"#,
+                ),
                 "CLOSE_WAIT",
             ),
             number("Open files", Unit::Ratio, "Of its limit; of several processes, the nearest to it.").ask(
-                r#"max(tcpmon_process_open_files{job=~"$job", instance=~"$instance", process="$process"} / tcpmon_process_max_open_files)"#,
+                concat!(
+                    r#"max(tcpmon_process_open_files{job=~"$job", instance=~"$instance", process="$process"} / "#,
+                    r#"tcpmon_process_max_open_files)"#,
+                ),
                 "open",
             ),
-            table("What is wrong now", Unit::Count, "Verdicts that stand on it. `tcpmon diagnose` on the host says more.")
+            table(
+                "What is wrong now",
+                Unit::Count,
+                "Verdicts that stand on it. `tcpmon diagnose` on the host says more.",
+            )
                 .wide(12)
                 .ask(
-                    r#"process_verdict_severity:tcpmon_verdicts:sum{job=~"$job", instance=~"$instance", process="$process"}"#,
+                    concat!(
+                        r#"process_verdict_severity:tcpmon_verdicts:sum{job=~"$job", instance=~"$instance", "#,
+                        r#"process="$process"}"#,
+                    ),
                     "",
                 )
                 .opens("instance", "tcpmon-host"),
@@ -68,7 +81,10 @@ fn sockets() -> Row {
                 "How long it has been in the state, at least. LISTEN and ESTABLISHED are left out.",
             )
             .ask(
-                r#"time() - min by (state) (tcpmon_process_oldest_socket_timestamp_seconds{job=~"$job", instance=~"$instance", process="$process", state!="LISTEN", state!="ESTABLISHED"})"#,
+                concat!(
+                    r#"time() - min by (state) (tcpmon_process_oldest_socket_timestamp_seconds{job=~"$job", "#,
+                    r#"instance=~"$instance", process="$process", state!="LISTEN", state!="ESTABLISHED"})"#,
+                ),
                 "{{state}}",
             ),
             course("Open files", Unit::Count, "And the limit; on each host, of the process nearest to it.")
@@ -81,7 +97,10 @@ fn sockets() -> Row {
                     "{{instance}} {{unit}}: limit",
                 ),
             course("Sockets by host", Unit::Count, "The ten hosts on which it has most.").ask(
-                r#"topk(10, sum by (instance) (tcpmon_process_sockets{job=~"$job", instance=~"$instance", process="$process"}))"#,
+                concat!(
+                    r#"topk(10, sum by (instance) (tcpmon_process_sockets{job=~"$job", instance=~"$instance", "#,
+                    r#"process="$process"}))"#,
+                ),
                 "{{instance}}",
             ),
             course(
@@ -91,7 +110,10 @@ fn sockets() -> Row {
             )
             .wide(24)
             .ask(
-                r#"sum by (reason) (rate(tcpmon_process_connection_endings_total{job=~"$job", instance=~"$instance", process="$process"}[$__rate_interval]))"#,
+                concat!(
+                    r#"sum by (reason) (rate(tcpmon_process_connection_endings_total{job=~"$job", "#,
+                    r#"instance=~"$instance", process="$process"}[$__rate_interval]))"#,
+                ),
                 "{{reason}}",
             ),
         ],
@@ -105,11 +127,17 @@ fn serves() -> Row {
             course("Accept queues", Unit::Ratio, "Connections that wait to be accepted, of the most that may.")
                 .wide(8)
                 .ask(
-                    r#"tcpmon_listener_accept_queue_length{job=~"$job", instance=~"$instance", process="$process"} / (tcpmon_listener_accept_queue_limit > 0)"#,
+                    concat!(
+                        r#"tcpmon_listener_accept_queue_length{job=~"$job", instance=~"$instance", "#,
+                        r#"process="$process"} / (tcpmon_listener_accept_queue_limit > 0)"#,
+                    ),
                     "{{instance}} port {{port}}",
                 ),
             course("Drops", Unit::PerSecond, "SYNs and handshakes dropped at its listeners.").wide(8).ask(
-                r#"rate(tcpmon_listener_drops_total{job=~"$job", instance=~"$instance", process="$process"}[$__rate_interval])"#,
+                concat!(
+                    r#"rate(tcpmon_listener_drops_total{job=~"$job", instance=~"$instance", "#,
+                    r#"process="$process"}[$__rate_interval])"#,
+                ),
                 "{{instance}} port {{port}}",
             ),
             course("Half-open connections", Unit::Count, "Handshakes towards its ports that are not finished.")
@@ -139,7 +167,10 @@ fn connects() -> Row {
                 "{{instance}} to port {{remote_port}}",
             ),
             course("Connections that failed", Unit::PerSecond, "Towards each destination, by the reason.").ask(
-                r#"sum by (remote_port, reason) (rate(tcpmon_destination_connect_failures_total{job=~"$job", instance=~"$instance", process="$process"}[$__rate_interval]))"#,
+                concat!(
+                    r#"sum by (remote_port, reason) (rate(tcpmon_destination_connect_failures_total{job=~"$job", "#,
+                    r#"instance=~"$instance", process="$process"}[$__rate_interval]))"#,
+                ),
                 "to port {{remote_port}}: {{reason}}",
             ),
         ],

@@ -236,7 +236,8 @@ const HEAD: &str = "\
 Written by `cargo xtask vm --write`: Debian's cloud kernels under emulation, each booted once for the
 kernel tests and once for each thing taken away from it. There `tcpmon doctor` must reach the rung
 named, its canary must prove it, and `tcpmon watch` must see a connection; without sock_diag `tcpmon ls`
-must list a listener that was there before. Function only: emulation says nothing about speed; tests during which the kernel skipped the program, which it counts, are run
+must list a listener that was there before. Function only: emulation says nothing about speed; \
+tests during which the kernel skipped the program, which it counts, are run
 once more. The one test ignored is the body of the helper processes.
 
 ";
