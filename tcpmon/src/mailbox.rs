@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::core::census::Census;
 use crate::core::filter::Filter;
 use crate::core::query::{
-    Destinations, Endings, EventRow, Listeners, Namespaces, ProcessAnswer, Processes, Sockets,
-    SocketsQuestion, Summary, Verdicts,
+    Destinations, Endings, EventRow, Listeners, Namespaces, Picture, ProcessAnswer, Processes,
+    SocketAnswer, SocketQuestion, Sockets, SocketsQuestion, Summary, Verdicts, Wants,
 };
 use crate::core::recording::Header;
 use crate::core::snapshot::Snapshot;
@@ -25,6 +25,10 @@ const RECORD_CAPACITY: usize = 256;
 pub enum Letter {
     /// The machine at a glance.
     Summary(oneshot::Sender<Summary>),
+    /// All of a screen; the one socket that may be wanted is asked for with [`Letter::Socket`].
+    Picture(Box<Wants>, oneshot::Sender<Box<Picture>>),
+    /// One socket, and what the kernel says of it.
+    Socket(SocketQuestion, oneshot::Sender<SocketAnswer>),
     /// Sockets.
     Sockets(SocketsQuestion, oneshot::Sender<Sockets>),
     /// Connections that ended otherwise than in order.
@@ -45,9 +49,9 @@ pub enum Letter {
     Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// The same, and what the sockets add up to, group by group.
     Census(oneshot::Sender<(Box<Snapshot>, Box<Census>)>),
-    /// Every transition of a matching socket from now on. Rows are dropped, and counted, when the
-    /// receiver is too slow.
-    Watch(Filter, mpsc::Sender<EventRow>),
+    /// Every transition of a matching socket from now on, or so many in a second at most. Rows are
+    /// dropped, and counted, when there are more or the receiver is too slow.
+    Watch(Filter, Option<u32>, mpsc::Sender<EventRow>),
     /// Everything the table is told from now on of matching sockets, and before that what it knows of
     /// them. Batches are dropped, and the gap is told, when the receiver is too slow.
     Record(Filter, mpsc::Sender<Batch>, oneshot::Sender<Header>),
@@ -104,6 +108,30 @@ impl Mailbox {
     /// The agent is stopping.
     pub async fn summary(&self) -> Result<Summary, Stopped> {
         self.ask(Letter::Summary).await
+    }
+
+    /// All of a screen, of one moment.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn picture(&self, wants: Wants) -> Result<Picture, Stopped> {
+        let socket = wants.socket;
+        let wants = Box::new(wants);
+        let mut picture = self.ask(|answer| Letter::Picture(wants, answer)).await?;
+        if let Some(question) = socket {
+            picture.socket = Some(self.socket(question).await?);
+        }
+        Ok(*picture)
+    }
+
+    /// One socket, and what the kernel says of it.
+    ///
+    /// # Errors
+    ///
+    /// The agent is stopping.
+    pub async fn socket(&self, question: SocketQuestion) -> Result<SocketAnswer, Stopped> {
+        self.ask(|answer| Letter::Socket(question, answer)).await
     }
 
     /// The sockets `question` asks for.
@@ -205,14 +233,18 @@ impl Mailbox {
         self.ask(Letter::Ready).await
     }
 
-    /// Transitions of matching sockets from now on.
+    /// Transitions of matching sockets from now on, at most `most` in a second.
     ///
     /// # Errors
     ///
     /// The agent is stopping.
-    pub async fn watch(&self, filter: Filter) -> Result<mpsc::Receiver<EventRow>, Stopped> {
+    pub async fn watch(
+        &self,
+        filter: Filter,
+        most: Option<u32>,
+    ) -> Result<mpsc::Receiver<EventRow>, Stopped> {
         let (sender, receiver) = mpsc::channel(WATCH_CAPACITY);
-        let letter = Letter::Watch(filter, sender);
+        let letter = Letter::Watch(filter, most, sender);
         self.0.send(letter).await.map_err(|_| Stopped)?;
         Ok(receiver)
     }

@@ -166,10 +166,10 @@ fn what_is_no_capture_is_refused_in_one_sentence() {
 #[test]
 fn without_pcap_replay_says_what_it_reads() {
     let output = replay(&["http.pcap"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "tcpmon: replay reads packet captures only: say so with --pcap\n"
+        "tcpmon: http.pcap is a packet capture: say so with --pcap\n"
     );
 }
 
@@ -266,7 +266,10 @@ fn a_recording_is_told_by_its_moments_and_what_is_missing_is_said() {
     let (code, stdout, _) = told(&replay(&at));
     assert_eq!(
         (code, stdout.as_str()),
-        (Some(0), "local_port,age_seconds\n40001,60\n")
+        (
+            Some(0),
+            "local_port,age_seconds,age_is_lower_bound\n40001,60.0,false\n"
+        )
     );
     let (code, _, stderr) = told(&replay(&[LEAK, "--at", "2h"]));
     assert_eq!(code, Some(2));

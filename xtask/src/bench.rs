@@ -5,6 +5,9 @@ mod held;
 mod report;
 mod scale;
 mod scrape;
+mod screen;
+mod storm;
+mod view;
 
 use std::path::PathBuf;
 
@@ -41,6 +44,8 @@ enum Part {
     /// Only scrapes of 2,000 processes with up to half a million sockets, and node_exporter beside
     /// them: five minutes and 10 GiB of memory
     Scrape,
+    /// Only what `tcpmon top` costs beside half a million sockets: some minutes and 6 GiB of memory
+    View,
 }
 
 /// Runs `cargo xtask bench`.
@@ -62,6 +67,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if matches!(args.part, None | Some(Part::Scrape)) {
         let mut report = Report::new(report::Section::Scrape);
         scrape::measure(&mut report)?;
+        report.show(args.no_write)?;
+    }
+    if matches!(args.part, None | Some(Part::View)) {
+        let mut report = Report::new(report::Section::View);
+        view::measure(&mut report)?;
         report.show(args.no_write)?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -34,6 +34,9 @@ enum Kind {
         /// Connections of each thread
         #[arg(long, default_value_t = 10_000)]
         connections: u64,
+        /// At most so many connections a second of all threads [default: as many as there can be]
+        #[arg(long)]
+        per_second: Option<u64>,
     },
     /// Listen and stop listening: two transitions and no packet each time
     Tight {
@@ -72,8 +75,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Kind::Churn {
             workers,
             connections,
+            per_second,
         } => {
-            let seconds = timed(|| churn(workers, connections))?;
+            // Of each thread, between the beginnings of two connections.
+            let each = |rate: u64| Duration::from_secs_f64(workers as f64 / rate.max(1) as f64);
+            let pace = per_second.map(each);
+            let seconds = timed(|| churn(workers, connections, pace))?;
             println!("churn {} {seconds:.6}", workers * connections);
         }
         Kind::Tight { rounds } => {
@@ -97,10 +104,10 @@ fn timed(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-fn churn(workers: u64, connections: u64) -> Result<()> {
+fn churn(workers: u64, connections: u64, pace: Option<Duration>) -> Result<()> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || churn_one(worker, connections)))
+            .map(|worker| scope.spawn(move || churn_one(worker, connections, pace)))
             .collect();
         for thread in threads {
             match thread.join() {
@@ -112,15 +119,16 @@ fn churn(workers: u64, connections: u64) -> Result<()> {
     })
 }
 
-fn churn_one(worker: u64, connections: u64) -> Result<()> {
+fn churn_one(worker: u64, connections: u64, pace: Option<Duration>) -> Result<()> {
     pin(worker)?;
+    let mut pace = pace.map(Pace::new);
     let mut left = connections;
     for block in 0.. {
         if left == 0 {
             break;
         }
         let now = left.min(PER_ADDRESS);
-        churn_address(address(worker, block), now)
+        churn_address(address(worker, block), now, &mut pace)
             .context("a connection on loopback failed: is `lo` up and are there enough ports?")?;
         left -= now;
     }
@@ -139,10 +147,34 @@ fn address(worker: u64, block: u64) -> Ipv4Addr {
     )
 }
 
-fn churn_address(address: Ipv4Addr, connections: u64) -> io::Result<()> {
+/// Says when the next connection is due. Who is late makes up for it, so the rate is the one asked for.
+struct Pace {
+    every: Duration,
+    due: Instant,
+}
+
+impl Pace {
+    fn new(every: Duration) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a benchmark's load is paced")]
+        let due = Instant::now();
+        Self { every, due }
+    }
+
+    fn wait(&mut self) {
+        #[expect(clippy::disallowed_methods, reason = "a benchmark's load is paced")]
+        let now = Instant::now();
+        thread::sleep(self.due.saturating_duration_since(now));
+        self.due += self.every;
+    }
+}
+
+fn churn_address(address: Ipv4Addr, connections: u64, pace: &mut Option<Pace>) -> io::Result<()> {
     let listener = TcpListener::bind(SocketAddrV4::new(address, 0))?;
     let to = listener.local_addr()?;
     for _ in 0..connections {
+        if let Some(pace) = pace {
+            pace.wait();
+        }
         let client = TcpStream::connect(to)?;
         let (server, _) = listener.accept()?;
         drop(client);

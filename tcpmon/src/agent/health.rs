@@ -9,10 +9,7 @@ use super::schedule::Kind;
 use super::{Agent, Incidents};
 use crate::clock;
 use crate::core::census::Census;
-use crate::core::explain;
-use crate::core::query::{
-    EdgeRate, Endings, Health, Namespaces, SCHEMA, StateSummary, Summary, Verdicts,
-};
+use crate::core::query::{Endings, Health, SCHEMA, Summary, Verdicts};
 use crate::core::recording;
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
 use crate::core::table::Drift;
@@ -110,7 +107,7 @@ impl Agent {
     }
 
     /// Reads the counters anew, so that an answer is not a second old.
-    fn refresh_counters(&mut self) {
+    pub(super) fn refresh_counters(&mut self) {
         if let Err(error) = self.read_counters() {
             log::debug!("{error:#}");
         }
@@ -119,14 +116,19 @@ impl Agent {
     pub(super) fn summary(&mut self) -> Summary {
         let now_ns = self.catch_up();
         self.refresh_counters();
+        self.summary_at(now_ns)
+    }
+
+    /// The same of a moment the table speaks of, by the counters as they were read last.
+    pub(super) fn summary_at(&self, now_ns: u64) -> Summary {
         Summary {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             host: self.host.name.clone(),
             kernel: self.host.kernel.clone(),
             uptime_seconds: seconds(now_ns.saturating_sub(self.started_ns)),
-            states: self.states(now_ns),
-            edges: self.edges(),
+            states: self.rates.states(&self.table, now_ns),
+            edges: self.rates.edges(),
             namespaces: self.table.namespaces(),
             health: self.health(now_ns),
         }
@@ -166,22 +168,6 @@ impl Agent {
         self.court.report(&self.table, now_ns)
     }
 
-    pub(super) fn namespaces(&self) -> Namespaces {
-        Namespaces {
-            schema: SCHEMA,
-            namespaces: self.table.namespace_rows(),
-            machine: *self.table.machine(),
-        }
-    }
-
-    fn states(&self, now_ns: u64) -> Vec<StateSummary> {
-        let mut states = self.table.states(now_ns);
-        for (summary, state) in states.iter_mut().zip(State::RFC) {
-            summary.entered_per_second = self.rates.entered(usize::from(state.number()));
-        }
-        states
-    }
-
     /// How often each edge was taken: what the kernel counted, and what it does in silence.
     pub(super) fn edge_totals(&self) -> Edges {
         let totals = self.table.totals();
@@ -192,16 +178,6 @@ impl Agent {
             }
         }
         edges
-    }
-
-    fn edges(&self) -> Vec<EdgeRate> {
-        let pages = explain::edges().filter(|page| page.from != page.to);
-        let rates = pages.map(|page| EdgeRate {
-            from: page.from.name().into(),
-            to: page.to.name().into(),
-            per_second: self.rates.edge(page.from as usize, page.to as usize),
-        });
-        rates.filter(|edge| edge.per_second > 0.0).collect()
     }
 
     fn drift(&self) -> BTreeMap<&'static str, u64> {

@@ -2,9 +2,11 @@
 //!
 //! Nothing here waits for anything but the `select!`; what takes long is on the sweeper's thread.
 
+mod asked;
 mod court;
 mod health;
 mod incidents;
+mod letters;
 mod lines;
 mod moment;
 mod poll;
@@ -13,6 +15,7 @@ pub(crate) mod rates;
 mod recorders;
 mod recording;
 mod schedule;
+pub(crate) mod sockets;
 mod turns;
 pub(crate) mod watchers;
 
@@ -28,6 +31,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
+use crate::core::course::Course;
+use crate::core::query::ProcessAnswer;
 use crate::core::snapshot::{Audits, Turn};
 use crate::core::table::Table;
 use crate::core::verdict::{Judge, Policy};
@@ -35,16 +40,17 @@ use crate::mailbox::Letter;
 use crate::outbox::Outbox;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
+use asked::Asked;
 use court::Court;
 pub use health::Host;
 use health::Losses;
 use incidents::Incidents;
 use moment::Moment;
 use poll::Poll;
-use processes::Asked;
 use rates::Rates;
 use recorders::Recorders;
 use schedule::{Kind, Schedule, Wishes};
+use sockets::Looked;
 use turns::{Recent, Turns};
 use watchers::Watchers;
 
@@ -108,7 +114,8 @@ pub struct Agent {
     repairs_before: u64,
     watchers: Watchers,
     recorders: Recorders,
-    asked: Asked,
+    asked_processes: Asked<u32, ProcessAnswer>,
+    looked: Looked,
     /// Time of the last record applied.
     applied_ns: u64,
     moment: Moment,
@@ -121,6 +128,7 @@ pub struct Agent {
     /// Of these, what has been read of it since it was empty last.
     waiting: u64,
     rates: Rates,
+    course: Course,
     losses: Losses,
     audits: Audits,
     /// Processor time of sweeps so far, in the order of [`Kind::ALL`].
@@ -243,7 +251,8 @@ impl Agent {
             repairs_before: 0,
             watchers: Watchers::default(),
             recorders: Recorders::default(),
-            asked: Asked::default(),
+            asked_processes: Asked::default(),
+            looked: Looked::default(),
             applied_ns: 0,
             moment: Moment::default(),
             poll: Poll::default(),
@@ -252,6 +261,7 @@ impl Agent {
             waited: Recent::new(u64::max),
             waiting: 0,
             rates: Rates::default(),
+            course: Course::default(),
             losses: Losses::default(),
             audits: Audits::default(),
             sweep_cpu_ns: [0; Kind::ALL.len()],
@@ -349,6 +359,8 @@ impl Agent {
         let totals = self.table.totals();
         let (entered, edges) = (totals.entered, self.edge_totals());
         self.rates.sample(now_ns, events, entered, edges);
+        let states = self.rates.remember(&self.table, known_ns);
+        self.course.add(states);
         if self.audits.count > 0 && !self.schedule.is_unrepaired(now_ns) {
             let changes = self.court.sit(&mut self.table, known_ns);
             self.tell_changes(&changes, known_ns);
@@ -414,7 +426,10 @@ impl Agent {
     /// compared as seldom as both sides together demand.
     fn take(&mut self, report: Report) {
         let before_ns = clock::thread_cpu_ns();
-        let recorded = (!self.recorders.is_empty()).then(|| recorders::item(&report));
+        let recorded = match self.recorders.is_empty() {
+            true => None,
+            false => recorders::item(&report),
+        };
         self.take_over(report);
         if let Some(mut item) = recorded {
             item.set_time(clock::boottime_ns());
@@ -505,6 +520,7 @@ impl Agent {
                 self.ending = Some(SweepEnd::that_cost(cost_ns));
             }
             Report::Process { fact, command_line } => self.answer_process(fact, command_line),
+            Report::Socket { cookie, transport } => self.answer_socket(cookie, transport),
             Report::Cgroups(paths, cost_ns) => {
                 self.table.name_cgroups(&paths);
                 self.ending = Some(SweepEnd::that_cost(cost_ns));
@@ -551,38 +567,5 @@ impl Agent {
             self.schedule.ended(kind, now_ns, cost_ns);
         }
         self.send_out(now_ns);
-    }
-
-    fn answer(&mut self, letter: Letter) {
-        // Whoever asked may have gone; then nobody misses the answer.
-        match letter {
-            Letter::Summary(answer) => drop(answer.send(self.summary())),
-            Letter::Sockets(question, answer) => {
-                let now_ns = self.catch_up();
-                drop(answer.send(self.table.sockets(&question, now_ns)));
-            }
-            Letter::Endings(answer) => drop(answer.send(self.endings())),
-            Letter::Namespaces(answer) => drop(answer.send(self.namespaces())),
-            Letter::Verdicts(answer) => drop(answer.send(self.verdicts())),
-            Letter::Processes(limit, answer) => drop(answer.send(self.processes(limit))),
-            Letter::Listeners(limit, answer) => {
-                let now_ns = self.catch_up();
-                drop(answer.send(self.table.listener_rows(limit, now_ns)));
-            }
-            Letter::Destinations(limit, answer) => {
-                drop(answer.send(self.table.destination_rows(limit)));
-            }
-            Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
-            Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
-            Letter::Census(answer) => {
-                let (copied, turn, now_ns) =
-                    self.measured(|agent| (Box::new(agent.snapshot()), Box::new(agent.census())));
-                self.scrapes.took(turn, now_ns);
-                drop(answer.send(copied));
-            }
-            Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
-            Letter::Record(filter, batches, answer) => self.record(filter, batches, answer),
-            Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),
-        }
     }
 }

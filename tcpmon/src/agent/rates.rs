@@ -2,7 +2,13 @@
 
 use std::collections::VecDeque;
 
+use tcpmon_common::State;
 use tcpmon_common::counter::STATES;
+
+use crate::core::course::{self, StateSample};
+use crate::core::explain;
+use crate::core::query::{EdgeRate, StateSummary};
+use crate::core::table::Table;
 
 /// Seconds a rate looks back: long enough to be calm, short enough to follow.
 const WINDOW: usize = 5;
@@ -58,6 +64,60 @@ impl Rates {
     #[must_use]
     pub(crate) fn edge(&self, from: usize, to: usize) -> f64 {
         self.rate(|sample| sample.edges[from][to])
+    }
+
+    /// Every state of `table` at `now_ns`, and how often it is entered.
+    #[must_use]
+    pub(crate) fn states(&self, table: &Table, now_ns: u64) -> Vec<StateSummary> {
+        let mut states = table.states(now_ns);
+        for (summary, state) in states.iter_mut().zip(State::RFC) {
+            summary.entered_per_second = self.entered(usize::from(state.number()));
+        }
+        states
+    }
+
+    /// The edges that are taken, and how often.
+    #[must_use]
+    pub(crate) fn edges(&self) -> Vec<EdgeRate> {
+        let edges = self.taken().map(|(from, to, per_second)| EdgeRate {
+            from: from.name().into(),
+            to: to.name().into(),
+            per_second,
+        });
+        edges.collect()
+    }
+
+    /// States and edges at `now_ns`, to be remembered.
+    #[must_use]
+    pub(crate) fn remember(&self, table: &Table, now_ns: u64) -> course::Sample {
+        let states = State::RFC.map(|state| {
+            let oldest = table.oldest(state);
+            StateSample {
+                sockets: table.in_state(state),
+                per_second: self.entered(usize::from(state.number())) as f32,
+                oldest: oldest.map(|socket| (socket.age_ns(now_ns) as f64 / 1e9) as f32),
+                oldest_is_lower_bound: oldest.is_some_and(|socket| socket.age_is_lower_bound),
+            }
+        });
+        let edges = self
+            .taken()
+            .map(|(from, to, per_second)| (from.number(), to.number(), per_second as f32));
+        course::Sample {
+            time_ns: now_ns,
+            events_per_second: self.events() as f32,
+            states,
+            edges: edges.collect(),
+        }
+    }
+
+    /// The edges between two states that are taken, and how often.
+    fn taken(&self) -> impl Iterator<Item = (State, State, f64)> {
+        let pages = explain::edges().filter(|page| page.from != page.to);
+        let rates = pages.map(|page| {
+            let per_second = self.edge(page.from as usize, page.to as usize);
+            (page.from, page.to, per_second)
+        });
+        rates.filter(|(_, _, per_second)| *per_second > 0.0)
     }
 
     fn rate(&self, total: impl Fn(&Sample) -> u64) -> f64 {

@@ -106,9 +106,10 @@ impl Recorders {
     }
 }
 
-/// What a sweep read, as it is recorded; when it was applied is said once it was.
-pub(super) fn item(report: &Report) -> Item {
-    match report {
+/// What a sweep read, as it is recorded; when it was applied is said once it was. `None` of what the
+/// table is not told.
+pub(super) fn item(report: &Report) -> Option<Item> {
+    Some(match report {
         Report::Searched { search, .. } => Item::Searched {
             search: search.clone(),
             now_ns: 0,
@@ -155,7 +156,8 @@ pub(super) fn item(report: &Report) -> Item {
         Report::Machine(fact) => Item::Machine(*fact),
         Report::Processes { facts, .. } => Item::Processes(facts.clone()),
         Report::Process { fact, .. } => Item::Processes(vec![fact.clone()]),
-    }
+        Report::Socket { .. } => return None,
+    })
 }
 
 /// What belongs to sockets that matched.

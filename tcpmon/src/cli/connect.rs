@@ -15,10 +15,7 @@ use crate::app::{self, Prepared};
 use crate::client::{ClientError, UnixClient};
 use crate::config::{Config, DEFAULT_SOCKET, Layer};
 use crate::core::filter::Filter;
-use crate::core::query::{
-    Destinations, EventRow, Listeners, Namespaces, Processes, Sockets, SocketsQuestion, Summary,
-    Verdicts,
-};
+use crate::core::query::{EventRow, Picture, Sockets, SocketsQuestion, Summary, Verdicts, Wants};
 use crate::core::recording::{Frame, FrameKind, Header};
 use crate::failure::{Failure, exit};
 use crate::mailbox::{Mailbox, Recording};
@@ -168,41 +165,22 @@ impl Agent {
         }
     }
 
-    pub(super) async fn processes(&self, limit: usize) -> anyhow::Result<Processes> {
+    /// All of a screen.
+    pub(super) async fn picture(&self, wants: Wants) -> anyhow::Result<Picture> {
         match self {
-            Self::Remote(client) => Ok(client.processes(Some(limit)).await.map_err(failure)?),
-            Self::Own(own) => Ok(own.mailbox.processes(Some(limit)).await?),
+            Self::Remote(client) => Ok(client.picture(&wants).await.map_err(failure)?),
+            Self::Own(own) => Ok(own.mailbox.picture(wants).await?),
         }
     }
 
-    pub(super) async fn listeners(&self, limit: usize) -> anyhow::Result<Listeners> {
-        match self {
-            Self::Remote(client) => Ok(client.listeners(limit).await.map_err(failure)?),
-            Self::Own(own) => Ok(own.mailbox.listeners(limit).await?),
-        }
-    }
-
-    pub(super) async fn destinations(&self, limit: usize) -> anyhow::Result<Destinations> {
-        match self {
-            Self::Remote(client) => Ok(client.destinations(limit).await.map_err(failure)?),
-            Self::Own(own) => Ok(own.mailbox.destinations(limit).await?),
-        }
-    }
-
-    pub(super) async fn namespaces(&self) -> anyhow::Result<Namespaces> {
-        match self {
-            Self::Remote(client) => Ok(client.namespaces().await.map_err(failure)?),
-            Self::Own(own) => Ok(own.mailbox.namespaces().await?),
-        }
-    }
-
-    /// Transitions from now on.
-    pub(super) async fn watch(&self, filter: &Filter) -> anyhow::Result<Events> {
+    /// Transitions from now on, at most `most` in a second.
+    pub(super) async fn watch(&self, filter: &Filter, most: Option<u32>) -> anyhow::Result<Events> {
         match self {
             Self::Remote(client) => {
-                Ok(Events::Remote(client.watch(filter).await.map_err(failure)?))
+                let events = client.watch(filter, most).await;
+                Ok(Events::Remote(events.map_err(failure)?))
             }
-            Self::Own(own) => Ok(Events::Own(own.mailbox.watch(filter.clone()).await?)),
+            Self::Own(own) => Ok(Events::Own(own.mailbox.watch(filter.clone(), most).await?)),
         }
     }
 

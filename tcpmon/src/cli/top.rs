@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::connect::{self, Agent, ConnectArgs};
-use super::fleet::{self, FleetArgs, Picture};
+use super::fleet::{self, FleetArgs};
 use super::output;
 use crate::core::filter::Filter;
-use crate::core::query::{EventRow, SocketsQuestion};
+use crate::core::query::{EventRow, Picture, SocketsQuestion, Wants};
 use crate::view::environment::ColorChoice;
 use crate::view::print::{self, OutputFormat};
-use crate::view::tui::{self, ActiveFilter, Feed, Snapshot, TopOptions, Wants, Watch};
+use crate::view::tui::{self, ActiveFilter, Feed, TopOptions, Watch};
 
 /// Rows of sockets in batch output, as many as a screen shows.
 const BATCH_ROWS: usize = 20;
@@ -63,7 +63,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let is_terminal = io::stdout().is_terminal() && !is_dumb;
     if let Some(url) = args.fleet.url() {
-        let picture = Picture {
+        let picture = fleet::Picture {
             is_live: is_terminal && !args.batch,
             count: args.count.or((!is_terminal && !args.batch).then_some(1)),
             interval: args.interval,
@@ -102,42 +102,14 @@ pub(super) struct AgentFeed(pub(super) Arc<Agent>);
 impl Feed for AgentFeed {
     type Watch = connect::Events;
 
-    async fn fetch(&self, wants: Wants) -> Result<Snapshot, String> {
-        let snapshot = self.snapshot(wants).await;
-        snapshot.map_err(|error| format!("{error:#}"))
+    async fn fetch(&self, wants: Wants) -> Result<Picture, String> {
+        let picture = self.0.picture(wants).await;
+        picture.map_err(|error| format!("{error:#}"))
     }
 
-    async fn watch(&self, filter: Filter) -> Result<connect::Events, String> {
-        let events = self.0.watch(&filter).await;
+    async fn watch(&self, filter: Filter, most: u32) -> Result<connect::Events, String> {
+        let events = self.0.watch(&filter, Some(most)).await;
         events.map_err(|error| format!("{error:#}"))
-    }
-}
-
-impl AgentFeed {
-    async fn snapshot(&self, wants: Wants) -> anyhow::Result<Snapshot> {
-        let agent = &self.0;
-        let mut snapshot = Snapshot {
-            summary: agent.summary().await?,
-            verdicts: agent.verdicts().await?,
-            processes: agent.processes(wants.processes).await?,
-            sockets: None,
-            listeners: None,
-            destinations: None,
-            namespaces: None,
-        };
-        if let Some(question) = &wants.sockets {
-            snapshot.sockets = Some(agent.sockets(question).await?);
-        }
-        if let Some(limit) = wants.listeners {
-            snapshot.listeners = Some(agent.listeners(limit).await?);
-        }
-        if let Some(limit) = wants.destinations {
-            snapshot.destinations = Some(agent.destinations(limit).await?);
-        }
-        if wants.namespaces {
-            snapshot.namespaces = Some(agent.namespaces().await?);
-        }
-        Ok(snapshot)
     }
 }
 

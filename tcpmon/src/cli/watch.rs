@@ -36,7 +36,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let found = args.connect.find()?;
     connect::runtime()?.block_on(async {
         let agent = found.start().await?;
-        let events = agent.watch(&filter).await?;
+        let events = agent.watch(&filter, None).await?;
         let printer = EventPrinter::new(args.output, output::charset()).with(columns);
         let outcome = follow(events, printer, args.count).await;
         agent.stop().await?;

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::{CONNECT_TIMEOUT, ClientError};
 use crate::core::query::{
-    Destinations, Listeners, Namespaces, Processes, SCHEMA, Sockets, Summary, Verdicts,
+    Destinations, Listeners, Namespaces, Picture, Processes, SCHEMA, Sockets, Summary, Verdicts,
 };
 use crate::view::api::routes::{Question, Refusal};
 
@@ -144,6 +144,7 @@ macro_rules! documents {
 
 documents!(
     Summary,
+    Picture,
     Sockets,
     Verdicts,
     Processes,

@@ -22,7 +22,8 @@ pub use self::recording::Recording;
 use self::answer::{Answer, Document, decode};
 use crate::core::filter::Filter;
 use crate::core::query::{
-    Destinations, Listeners, Namespaces, Processes, Sockets, SocketsQuestion, Summary, Verdicts,
+    Destinations, Listeners, Namespaces, Picture, Processes, Sockets, SocketsQuestion, Summary,
+    Verdicts, Wants,
 };
 use crate::view::api::routes::Question;
 
@@ -57,6 +58,16 @@ impl UnixClient {
     /// See [`ClientError`].
     pub async fn summary(&self) -> Result<Summary, ClientError> {
         self.document(&Question::Summary).await
+    }
+
+    /// All of a screen, of one moment.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn picture(&self, wants: &Wants) -> Result<Picture, ClientError> {
+        self.document(&Question::Picture(Box::new(wants.clone())))
+            .await
     }
 
     /// What is wrong.
@@ -113,14 +124,14 @@ impl UnixClient {
         self.document(&Question::Sockets(question.clone())).await
     }
 
-    /// Transitions of matching sockets from now on. The stream ends with the agent, or after the
-    /// first error.
+    /// Transitions of matching sockets from now on, at most `most` in a second. The stream ends with
+    /// the agent, or after the first error.
     ///
     /// # Errors
     ///
     /// See [`ClientError`]. The same errors can come later, in the stream.
-    pub async fn watch(&self, filter: &Filter) -> Result<Events, ClientError> {
-        let question = Question::Events(filter.clone());
+    pub async fn watch(&self, filter: &Filter, most: Option<u32>) -> Result<Events, ClientError> {
+        let question = Question::Events(filter.clone(), most);
         let answer = self.in_time(Answer::to(&self.path, &question)).await?;
         Ok(events::stream(answer))
     }

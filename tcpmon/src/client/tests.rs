@@ -100,8 +100,8 @@ async fn events_arrive_until_the_agent_stops() {
     let (_directory, client) = agent(mailbox).await;
     let filter: Filter = "pid = 1".parse().unwrap();
     // The stream begins before the first event.
-    let mut events = client.watch(&filter).await.unwrap();
-    let Some(Letter::Watch(asked, rows)) = letters.recv().await else {
+    let mut events = client.watch(&filter, None).await.unwrap();
+    let Some(Letter::Watch(asked, None, rows)) = letters.recv().await else {
         panic!("another letter");
     };
     assert_eq!(asked, filter);
@@ -119,8 +119,8 @@ async fn events_arrive_until_the_agent_stops() {
 async fn the_owner_learns_that_the_client_left() {
     let (mailbox, mut letters) = Mailbox::new();
     let (_directory, client) = agent(mailbox).await;
-    let events = client.watch(&Filter::default()).await.unwrap();
-    let Some(Letter::Watch(_, rows)) = letters.recv().await else {
+    let events = client.watch(&Filter::default(), None).await.unwrap();
+    let Some(Letter::Watch(_, _, rows)) = letters.recv().await else {
         panic!("another letter");
     };
     drop(events);
@@ -141,7 +141,7 @@ async fn a_refusal_is_the_agents_own_sentence() {
         status,
         message,
         position,
-    }) = client.watch(&Filter::default()).await
+    }) = client.watch(&Filter::default(), None).await
     else {
         panic!("not refused");
     };
@@ -243,7 +243,7 @@ async fn a_broken_stream_gives_what_was_whole_and_then_the_error() {
         ),
     ] {
         let (_directory, client) = impostor(response("200 OK", &body));
-        let events = client.watch(&Filter::default()).await.unwrap();
+        let events = client.watch(&Filter::default(), None).await.unwrap();
         let items: Vec<_> = events.collect().await;
         let [Ok(first), Ok(second), Err(error)] = &items[..] else {
             panic!("{items:?}");
@@ -261,7 +261,7 @@ async fn an_agent_that_says_nothing_is_not_waited_for() {
     let client = UnixClient::new(&path);
     let expected = format!("the agent at {} did not answer within 10 s", path.display());
     assert_eq!(sentence(&client).await, expected);
-    let Err(error) = client.watch(&Filter::default()).await else {
+    let Err(error) = client.watch(&Filter::default(), None).await else {
         panic!("an answer");
     };
     assert_eq!(error.to_string(), expected);

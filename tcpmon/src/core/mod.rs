@@ -6,6 +6,7 @@
 
 pub mod census;
 pub mod cgroup;
+pub mod course;
 pub mod ending;
 pub mod explain;
 pub mod facts;

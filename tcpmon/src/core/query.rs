@@ -2,7 +2,9 @@
 //! `snake_case`, units in names, `schema` once per document.
 
 mod endpoints;
+mod picture;
 mod processes;
+mod socket;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -13,7 +15,9 @@ use crate::core::facts::{MachineFact, NamespaceLimits};
 use crate::core::filter::Filter;
 use crate::core::netns::NameSource;
 pub use endpoints::{DEFAULT_ROWS, DestinationRow, Destinations, EdgeRate, ListenerRow, Listeners};
+pub use picture::{PastMoment, Picture, Wants};
 pub use processes::{ProcessAnswer, ProcessRow, Processes};
+pub use socket::{SocketAnswer, SocketQuestion, StepRow, TcpInfo, Transport};
 pub use verdicts::{Actor, Confidence, NextStep, PastVerdict, VerdictRow, Verdicts};
 
 /// Version of the JSON shape; raised when a field changes its meaning or goes away.
@@ -31,7 +35,7 @@ pub enum Sort {
 }
 
 /// Which sockets to show.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SocketsQuestion {
     /// Only sockets that match; an empty filter matches all.
     pub filter: Filter,
@@ -313,7 +317,19 @@ pub struct EventRow {
     pub reason: String,
     /// Seconds spent in the state before; `null` when its beginning was not seen.
     pub duration_seconds: Option<f64>,
+    /// Transitions before this one that matched too and are not shown, because there were more than
+    /// were asked for or than the watcher took.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// The socket after the transition.
     #[serde(flatten)]
     pub socket: SocketRow,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -3,37 +3,26 @@
 use std::collections::BTreeMap;
 
 use super::World;
-use crate::core::explain;
+use crate::agent::sockets::socket_answer;
 use crate::core::query::{
-    EdgeRate, Endings, Health, Namespaces, ProcessAnswer, Processes, SCHEMA, Sockets,
-    SocketsQuestion, Summary, Verdicts,
+    Endings, Health, Namespaces, Picture, ProcessAnswer, Processes, SCHEMA, SocketAnswer,
+    SocketQuestion, Sockets, SocketsQuestion, Summary, Verdicts, Wants,
 };
 use crate::core::table::Drift;
-use tcpmon_common::State;
 
 impl World {
     /// The machine at a glance.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let header = self.header();
-        let mut states = self.table.states(self.now_ns());
-        for (summary, state) in states.iter_mut().zip(State::RFC) {
-            summary.entered_per_second = self.rates.entered(usize::from(state.number()));
-        }
-        let pages = explain::edges().filter(|page| page.from != page.to);
-        let edges = pages.map(|page| EdgeRate {
-            from: page.from.name().into(),
-            to: page.to.name().into(),
-            per_second: self.rates.edge(page.from as usize, page.to as usize),
-        });
         Summary {
             schema: SCHEMA,
             version: header.version.clone(),
             host: header.host.clone(),
             kernel: header.kernel.clone(),
             uptime_seconds: seconds(self.now_ns().saturating_sub(header.agent_started_ns)),
-            states,
-            edges: edges.filter(|edge| edge.per_second > 0.0).collect(),
+            states: self.rates.states(&self.table, self.now_ns()),
+            edges: self.rates.edges(),
             namespaces: self.table.namespaces(),
             health: self.health(),
         }
@@ -91,6 +80,23 @@ impl World {
         limits
     }
 
+    /// All of a screen; `summary` is that of this moment. The one socket that may be wanted is a question
+    /// of its own.
+    #[must_use]
+    pub fn picture(&self, wants: &Wants, summary: Summary) -> Picture {
+        let (now_ns, verdicts) = (self.now_ns(), self.verdicts());
+        self.table
+            .picture(wants, now_ns, summary, verdicts, &self.course)
+    }
+
+    /// One socket. What the kernel said of its connection is in no recording.
+    #[must_use]
+    pub fn socket(&self, question: SocketQuestion) -> SocketAnswer {
+        let SocketQuestion { cookie } = question;
+        let unix_ns = |time_ns| self.unix_ns(time_ns);
+        socket_answer(&self.table, cookie, self.now_ns(), unix_ns)
+    }
+
     /// The sockets a question asks for.
     #[must_use]
     pub fn sockets(&self, question: &SocketsQuestion) -> Sockets {
@@ -135,11 +141,7 @@ impl World {
     /// The network namespaces.
     #[must_use]
     pub fn namespaces(&self) -> Namespaces {
-        Namespaces {
-            schema: SCHEMA,
-            namespaces: self.table.namespace_rows(),
-            machine: *self.table.machine(),
-        }
+        self.table.namespaces_and_machine()
     }
 }
 

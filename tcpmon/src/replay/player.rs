@@ -246,6 +246,10 @@ impl<R: Read + Seek> Player<R> {
         // Whoever asked may have gone; then nobody misses the answer.
         match letter {
             Letter::Summary(answer) => drop(answer.send(self.summary())),
+            Letter::Picture(wants, answer) => {
+                drop(answer.send(Box::new(world.picture(&wants, self.summary()))));
+            }
+            Letter::Socket(question, answer) => drop(answer.send(world.socket(question))),
             Letter::Sockets(question, answer) => drop(answer.send(world.sockets(&question))),
             Letter::Endings(answer) => drop(answer.send(world.endings())),
             Letter::Namespaces(answer) => drop(answer.send(world.namespaces())),
@@ -258,7 +262,7 @@ impl<R: Read + Seek> Player<R> {
                 drop(answer.send(world.table().destination_rows(limit)));
             }
             Letter::Process(pid, answer) => drop(answer.send(world.process(pid))),
-            Letter::Watch(filter, rows) => self.watchers.add(filter, rows),
+            Letter::Watch(filter, most, rows) => self.watchers.add(filter, most, rows),
             Letter::Ready(answer) => drop(answer.send(world.is_planted())),
             // What an agent tells of itself while it runs: a recording does not run.
             Letter::Snapshot(_) | Letter::Census(_) | Letter::Record(..) => {}

@@ -6,7 +6,7 @@ use tcpmon_common::{Holder, Record, State};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::core::query::SocketsQuestion;
+use crate::core::query::{PastMoment, SocketQuestion, SocketsQuestion, Wants};
 use crate::core::recording::tests::item;
 use crate::core::recording::{
     Control, End, Ending, Frame, FrameKind, Header, Item, Packing, Playback, Speed, Tick, append,
@@ -440,6 +440,50 @@ async fn seeking_goes_both_ways_and_answers_are_of_that_moment() {
     show.until(|it| it.turns == 2).await;
     show.until(Playback::is_at_end).await;
     assert_eq!(show.mailbox.verdicts().await.unwrap(), judged);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_screen_is_told_all_of_one_moment_of_the_recording() {
+    let show = Show::start(&leak(90), Speed::FASTEST);
+    show.until(Playback::is_at_end).await;
+    let wants = Wants {
+        sockets: Some(SocketsQuestion::default()),
+        socket: Some(SocketQuestion { cookie: 7 }),
+        processes: 5,
+        listeners: Some(5),
+        destinations: Some(5),
+        namespaces: true,
+        history: true,
+    };
+    let end = show.mailbox.picture(wants.clone()).await.unwrap();
+    assert_eq!(end.summary, show.mailbox.summary().await.unwrap());
+    assert_eq!(end.verdicts, show.mailbox.verdicts().await.unwrap());
+    assert_eq!(
+        end.sockets.map(|sockets| sockets.sockets.len() as u64),
+        Some(SOCKETS)
+    );
+    assert_eq!(end.processes.processes.len(), 1);
+    assert!(end.listeners.is_some() && end.namespaces.is_some());
+    assert_eq!(end.destinations.map(|it| it.total), Some(1));
+    let ages = |picture: Option<Vec<PastMoment>>| {
+        let moments = picture.expect("it was asked for").into_iter();
+        moments.map(|it| it.age_seconds).collect::<Vec<_>>()
+    };
+    let second_by_second: Vec<f64> = (0..90).rev().map(f64::from).collect();
+    assert_eq!(ages(end.history), second_by_second);
+    let socket = end.socket.expect("it was asked for");
+    assert_eq!(socket.socket.and_then(|row| row.cookie), Some(7));
+    let last = socket.steps.last().expect("it was seen");
+    assert_eq!((socket.steps.len(), last.to.as_str()), (3, "CLOSE_WAIT"));
+    assert_eq!(last.time, "2026-01-02T03:04:05.000000000Z");
+    assert_eq!((last.age_seconds, socket.transport), (90.0, None));
+
+    show.remote.ask(Control::Back(80));
+    show.until(|it| it.turns == 1 && !it.is_seeking).await;
+    let before = show.mailbox.picture(wants).await.unwrap();
+    assert_eq!(ages(before.history), second_by_second[80..]);
+    let socket = before.socket.expect("it was asked for");
+    assert_eq!(socket.steps[2].age_seconds, 10.0);
 }
 
 /// A recording that stays readable: when this fails, an item or a fact in one has changed, and

@@ -4,6 +4,7 @@ use tcpmon_common::counter::STATES;
 
 use crate::agent::rates::{Edges, Rates};
 use crate::agent::watchers;
+use crate::core::course::Course;
 use crate::core::facts::StateSet;
 use crate::core::query::EventRow;
 use crate::core::recording::{Header, Item, Tick, policy_from_text};
@@ -20,6 +21,7 @@ pub struct World {
     pub(super) table: Table,
     pub(super) judge: Judge,
     pub(super) rates: Rates,
+    pub(super) course: Course,
     /// The last tick.
     pub(super) tick: Tick,
     /// Items that are missing.
@@ -45,6 +47,7 @@ impl World {
             table: Table::new(),
             judge: Judge::new(Policy::default()),
             rates: Rates::default(),
+            course: Course::default(),
             tick: Tick {
                 now_ns,
                 unix_ns: header.began_unix_ns,
@@ -164,6 +167,8 @@ impl World {
         }
         let (events, entered) = (totals.applied, totals.entered);
         self.rates.sample(tick.now_ns, events, entered, edges);
+        let states = self.rates.remember(&self.table, tick.now_ns);
+        self.course.add(states);
         if self.is_planted() {
             self.judge.evaluate(&mut self.table, tick.now_ns);
         }

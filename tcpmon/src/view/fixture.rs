@@ -9,8 +9,9 @@ use crate::core::netns::NameSource;
 use crate::core::query::{
     Actor, Confidence, DestinationRow, Destinations, EdgeRate, EndingRow, Endings, EventRow,
     Health, ListenerRow, Listeners, NamespaceRow, Namespaces, NetnsView, NextStep, OwnerSource,
-    PastVerdict, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA, SocketRow, Sockets,
-    StateSummary, Summary, VerdictRow, Verdicts,
+    PastVerdict, Picture, ProcessAnswer, ProcessRow, Processes, Role, SCHEMA, SocketAnswer,
+    SocketRow, Sockets, StateSummary, StepRow, Summary, TcpInfo, Transport, VerdictRow, Verdicts,
+    Wants,
 };
 use crate::core::recording::Header;
 use crate::core::verdict::{Kind, Severity};
@@ -210,6 +211,7 @@ pub(crate) fn event() -> EventRow {
         to: "CLOSE_WAIT".to_owned(),
         reason: "peer closed".to_owned(),
         duration_seconds: Some(3.5),
+        left_out: 0,
         socket: known(),
     }
 }
@@ -463,5 +465,93 @@ pub(crate) fn process(pid: u32) -> ProcessAnswer {
         process: processes.find(|process| process.pid == pid),
         command_line: Some(vec!["payments".to_owned(), "--serve".to_owned()]),
         command_line_truncated: false,
+    }
+}
+
+/// All of a screen, with as much of each as is asked for.
+pub(crate) fn picture(wants: &Wants) -> Picture {
+    Picture {
+        schema: SCHEMA,
+        summary: summary(),
+        verdicts: verdicts(),
+        processes: processes(),
+        sockets: wants
+            .sockets
+            .as_ref()
+            .map(|question| sockets(rows(question.limit.unwrap_or(3)))),
+        socket: None,
+        listeners: wants.listeners.map(|_| listeners()),
+        destinations: wants.destinations.map(|_| destinations()),
+        namespaces: wants.namespaces.then(namespaces),
+        history: wants.history.then(Vec::new),
+    }
+}
+
+/// A leaked socket that was accepted, and what the kernel says of it.
+pub(crate) fn socket_answer() -> SocketAnswer {
+    let step = |time: &str, from: &str, to: &str, reason: &str, duration_seconds| StepRow {
+        time: format!("2026-01-02T03:{time}Z"),
+        age_seconds: 125.5,
+        from: from.to_owned(),
+        to: to.to_owned(),
+        reason: reason.to_owned(),
+        duration_seconds,
+    };
+    SocketAnswer {
+        schema: SCHEMA,
+        socket: Some(known()),
+        steps: vec![
+            step(
+                "00:01.000111222",
+                "LISTEN",
+                "SYN_RECV",
+                "passive open",
+                None,
+            ),
+            step(
+                "00:01.000215222",
+                "SYN_RECV",
+                "ESTABLISHED",
+                "established",
+                Some(0.000_104),
+            ),
+            step(
+                "02:04.500111222",
+                "ESTABLISHED",
+                "CLOSE_WAIT",
+                "passive close",
+                Some(123.5),
+            ),
+        ],
+        transport: Some(Transport {
+            age_seconds: 0.1,
+            recv_queue: 517,
+            send_queue: 0,
+            timer: Some("keepalive".to_owned()),
+            timer_milliseconds: Some(7_000_000),
+            congestion_control: Some("cubic".to_owned()),
+            info: Some(TcpInfo {
+                rto_us: 204_000,
+                rtt_us: 1_500,
+                rtt_variance_us: 750,
+                min_rtt_us: Some(900),
+                congestion_window: 10,
+                send_mss: 1448,
+                path_mtu: 1500,
+                retransmitted_total: 2,
+                last_data_sent_ms: 126_000,
+                last_data_received_ms: 125_600,
+                last_ack_received_ms: 125_500,
+                bytes_acknowledged: Some(1_234_567),
+                bytes_received: Some(89_012),
+                bytes_not_sent: Some(0),
+                delivery_rate: Some(12_500_000),
+                busy_us: Some(250_000),
+                receive_window_limited_us: Some(50_000),
+                send_buffer_limited_us: Some(0),
+                send_window: Some(65_535),
+                ..TcpInfo::default()
+            }),
+        }),
     }
 }

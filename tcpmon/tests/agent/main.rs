@@ -32,6 +32,7 @@ mod running;
 mod screen;
 mod seeds;
 mod serving;
+mod soak;
 mod ss;
 mod stalled;
 mod storm;

@@ -63,8 +63,17 @@ fn a_leak_is_three_keys_away_from_its_oldest_socket_and_the_advice() {
             let owner = format!("{who}: it holds the descriptor");
             let run = format!("ls -l /proc/{}/fd/", leaky.pid());
             let advice = "close() when read() returns 0";
-            let page = terminal.shows(&[&owner, "descriptor  fd ", &run, advice]);
+            let how = "ESTABLISHED → CLOSE_WAIT: ";
+            let page = terminal.shows(&[&owner, "descriptor  fd ", how, &run, advice]);
             keep("4-socket.txt", &page);
+            // What the kernel says of the connection stands further down, and may come a second later.
+            within(30, "the connection", || {
+                terminal.press(&["NPage"]);
+                let page = terminal.screen();
+                let parts = ["The connection, as the kernel has it now", "path MTU"];
+                let is_there = parts.iter().all(|part| page.contains(part));
+                check(is_there, || format!("\n{page}"))
+            });
             terminal.press(&["Escape"]);
             terminal.shows(&["oldest first"]);
             terminal.press(&["8"]);

@@ -50,6 +50,23 @@ impl Terminal {
         self.tell(&[&["send-keys"], keys].concat());
     }
 
+    /// As [`Terminal::press`], where the program may have ended.
+    pub(crate) fn try_press(&self, keys: &[&str]) {
+        let words = [&["send-keys"], keys].concat();
+        let _ = self.tmux().args(words).output();
+    }
+
+    /// Types characters as they are.
+    pub(crate) fn type_text(&self, text: &str) {
+        self.tell(&["send-keys", "-l", text]);
+    }
+
+    /// The process id of what was started in it.
+    pub(crate) fn pid(&self) -> u32 {
+        let pid = self.tell(&["display-message", "-p", "#{pane_pid}"]);
+        pid.trim().parse().expect("a process id")
+    }
+
     pub(crate) fn resize(&self, width: u16, height: u16) {
         let (width, height) = (width.to_string(), height.to_string());
         self.tell(&["resize-window", "-x", &width, "-y", &height]);

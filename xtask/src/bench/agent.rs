@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -102,9 +103,14 @@ impl Agent {
         bail!("no audit has ended within twenty seconds")
     }
 
+    /// Its unix socket.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.directory.path().join("tcpmon.sock")
+    }
+
     /// `tcpmon ls --limit LIMIT`.
     pub(super) fn ls(&self, limit: u32) -> Result<()> {
-        let socket = self.directory.path().join("tcpmon.sock");
+        let socket = self.socket();
         let output = Command::new(super::tcpmon())
             .args(["ls", "--limit", &limit.to_string(), "--socket"])
             .arg(socket)

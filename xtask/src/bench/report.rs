@@ -15,16 +15,19 @@ pub(super) enum Section {
     Sockets,
     /// What a scrape of many processes costs.
     Scrape,
+    /// What somebody costs who looks on.
+    View,
 }
 
 impl Section {
-    const ALL: [Self; 3] = [Self::Events, Self::Sockets, Self::Scrape];
+    const ALL: [Self; 4] = [Self::Events, Self::Sockets, Self::Scrape, Self::View];
 
     const fn heading(self) -> &'static str {
         match self {
             Self::Events => "## Events",
             Self::Sockets => "## 500,000 sockets",
             Self::Scrape => "## A scrape of 2,000 processes",
+            Self::View => "## tcpmon top",
         }
     }
 }

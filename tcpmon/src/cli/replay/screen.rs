@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 use super::top::AgentFeed;
 use super::{Args, connect, output};
 use crate::core::filter::Filter;
+use crate::core::query::{Picture, Wants};
 use crate::core::recording::{Control, Playback};
 use crate::mailbox::Mailbox;
 use crate::replay::{Player, Remote, Tape};
-use crate::view::tui::{self, ActiveFilter, Feed, Snapshot, TopOptions, Wants};
+use crate::view::tui::{self, ActiveFilter, Feed, TopOptions};
 
 /// Time between two pictures: at 64 times the speed half a minute passes in it.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -62,12 +63,12 @@ struct TapeFeed {
 impl Feed for TapeFeed {
     type Watch = connect::Events;
 
-    async fn fetch(&self, wants: Wants) -> Result<Snapshot, String> {
+    async fn fetch(&self, wants: Wants) -> Result<Picture, String> {
         self.agent.fetch(wants).await
     }
 
-    async fn watch(&self, filter: Filter) -> Result<connect::Events, String> {
-        self.agent.watch(filter).await
+    async fn watch(&self, filter: Filter, most: u32) -> Result<connect::Events, String> {
+        self.agent.watch(filter, most).await
     }
 
     fn playback(&self) -> Option<Playback> {

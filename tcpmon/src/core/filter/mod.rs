@@ -48,6 +48,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tcpmon_common::State;
 
 pub use self::error::FilterError;
 pub use self::eval::Subject;
@@ -74,6 +75,12 @@ impl Filter {
     #[must_use]
     pub fn changes_with_time(&self) -> bool {
         self.root.as_ref().is_some_and(ast::Expr::changes_with_time)
+    }
+
+    /// Whether a socket in `state` can be one of those asked for: where not, none has to be looked at.
+    #[must_use]
+    pub fn can_match(&self, state: State) -> bool {
+        self.root.as_ref().is_none_or(|root| root.can_hold(state))
     }
 
     /// Whether there is no condition in it.
@@ -112,6 +119,12 @@ impl FromStr for Filter {
 /// The words that begin a condition.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     parser::KEYS.split(", ")
+}
+
+/// A name as a filter has it: bare where it is a word, else in quotes.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    print::Name(name).to_string()
 }
 
 /// The words for states and groups of states, as `ss` has them.

@@ -128,6 +128,15 @@ impl Display for Network {
     }
 }
 
+/// A name, in quotes where it needs them.
+pub(super) struct Name<'a>(pub(super) &'a str);
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        text(f, self.0)
+    }
+}
+
 fn text(f: &mut Formatter<'_>, value: &str) -> fmt::Result {
     let reserved = joins(value) || Operator::from_word(value).is_some();
     let harmless = |c: char| is_word(c) && (c == '\\' || c.escape_debug().len() == 1);

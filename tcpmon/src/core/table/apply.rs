@@ -3,6 +3,7 @@
 use tcpmon_common::record::{MINISOCKS_UNKNOWN, flag};
 use tcpmon_common::{Record, State};
 
+use super::past::Past;
 use super::socket::{Owner, SlotId, Socket};
 use super::totals::Drift;
 use super::{Process, TIME_WAIT_NS, Table};
@@ -175,7 +176,9 @@ impl Table {
             self.totals.count_drift(Drift::State);
             self.slots.enter(id, old.folded(), record.time_ns);
             self.shift(id);
-            self.slots.get_mut(id).age_is_lower_bound = true;
+            let socket = self.slots.get_mut(id);
+            socket.age_is_lower_bound = true;
+            socket.past = Past::default();
         }
     }
 
@@ -316,7 +319,9 @@ impl Table {
         }
         self.totals.entered[state.folded() as usize] += 1;
         self.slots.enter(id, state.folded(), time_ns);
-        self.slots.get_mut(id).age_is_lower_bound = false;
+        let socket = self.slots.get_mut(id);
+        socket.past.push(before, duration_ns);
+        socket.age_is_lower_bound = false;
         self.shift(id);
     }
 

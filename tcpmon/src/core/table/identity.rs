@@ -12,7 +12,7 @@ use tcpmon_common::{Record, State};
 use super::Table;
 use super::namespaces::NetnsId;
 use super::socket::{SlotId, Socket};
-use crate::core::facts::{DumpRow, Kind};
+use crate::core::facts::{DumpRow, Kind, NetnsIdentity};
 use crate::core::tuple::Tuple;
 
 impl Table {
@@ -100,6 +100,28 @@ impl Table {
             let socket = self.slots.get(*id);
             socket.cookie == cookie && fits(socket)
         })
+    }
+
+    /// The socket that has this cookie, or what is left of it. A step; a step per socket where dumps
+    /// have no cookies.
+    #[must_use]
+    pub fn socket_with(&self, cookie: u64) -> Option<SlotId> {
+        if cookie == 0 {
+            return None;
+        }
+        if !self.dumps_have_cookies {
+            let has_it = |id: &SlotId| self.slots.get(*id).cookie == cookie;
+            return self.slots.ids().find(has_it);
+        }
+        let full = self.with_cookie(cookie, |socket| socket.kind != Kind::Minisock);
+        full.or_else(|| self.with_cookie(cookie, |_| true))
+    }
+
+    /// Where a socket is, and its addresses and ports: what the kernel finds it by.
+    #[must_use]
+    pub fn whereabouts(&self, id: SlotId) -> (NetnsIdentity, Tuple) {
+        let socket = self.slots.get(id);
+        (self.namespaces.get(socket.netns).identity, socket.tuple)
     }
 
     /// The socket known by these addresses and ports in `netns`; in an unknown namespace, if there

@@ -1,7 +1,8 @@
 //! All that a table knows, written down, and put into another: how a recording that begins in the
 //! middle of an agent's life has the ages, owners and roles that the agent knows.
 //!
-//! Not handed on is what was counted so far, and what the judge remembers: both begin anew.
+//! Not handed on is what was counted so far, what the judge remembers, and by which transitions a socket
+//! came to its state: all of that begins anew.
 
 use std::collections::BTreeMap;
 

@@ -84,11 +84,11 @@ impl Subject for Candidate<'_> {
 
 impl Table {
     /// The sockets a question asks for. Costs a step per socket looked at: with an empty filter
-    /// that is the rows shown.
+    /// that is the rows shown; where the filter asks for certain states, no others.
     #[must_use]
     pub fn sockets(&self, question: &SocketsQuestion, now_ns: u64) -> Sockets {
         let limit = question.limit.unwrap_or(usize::MAX);
-        let mut walk = Walk::new(self, question.sort);
+        let mut walk = Walk::new(self, question);
         let mut sockets = Vec::new();
         let mut matched = 0;
         let mut complete = true;
@@ -216,20 +216,21 @@ impl Table {
     }
 }
 
-/// Sockets of all states by age: the ends of the ten lists, merged.
+/// Sockets of all states that are asked for by age: the ends of their lists, merged.
 struct Walk {
     sort: Sort,
     ends: [Option<SlotId>; LISTED.len()],
 }
 
 impl Walk {
-    fn new(table: &Table, sort: Sort) -> Self {
-        let end = |state| match sort {
+    fn new(table: &Table, question: &SocketsQuestion) -> Self {
+        let end = |state| match question.sort {
+            _ if !question.filter.can_match(state) => None,
             Sort::Age => table.slots.oldest(state),
             Sort::Newest => table.slots.newest(state),
         };
         Self {
-            sort,
+            sort: question.sort,
             ends: LISTED.map(end),
         }
     }

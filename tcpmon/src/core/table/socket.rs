@@ -5,6 +5,7 @@ use tcpmon_common::State;
 
 use super::groups::Place;
 use super::namespaces::NetnsId;
+use super::past::Past;
 use super::processes::ProcessId;
 use crate::core::facts::{DumpRow, Kind, Timer};
 use crate::core::query::{OwnerSource, Role};
@@ -104,6 +105,8 @@ pub struct Socket {
     pub owner: Option<Owner>,
     /// Start of the scan of file descriptors that last named its holder.
     pub(super) seen_holder_ns: u64,
+    /// The states before.
+    pub(super) past: Past,
     /// From the last dump.
     pub details: Option<Details>,
     /// State; a request is `SYN_RECV`.
@@ -145,6 +148,7 @@ impl Socket {
             netns: NetnsId::UNKNOWN,
             owner: None,
             seen_holder_ns: 0,
+            past: Past::default(),
             details: None,
             state,
             kind: Kind::Full,

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::core::facts::StateSet;
+use crate::core::tuple::{AF_INET, AF_INET6, Family, Tuple};
 use crate::source::sockdiag::bytes::{take, take_padded, take_u16, take_u32};
 
 /// `TCPDIAG_GETSOCK`: the request that lists both address families in one walk. The kernel walks
@@ -23,6 +24,8 @@ const NLM_F_DUMP_INTR: u16 = 0x010;
 
 /// The bit of `INET_DIAG_INFO` in `idiag_ext`.
 const EXTENSION_INFO: u8 = 1 << 1;
+/// The bit of `INET_DIAG_CONG`.
+const EXTENSION_CONGESTION: u8 = 1 << 3;
 /// The bit of `INET_DIAG_SKMEMINFO`.
 const EXTENSION_MEMORY: u8 = 1 << 6;
 
@@ -43,19 +46,6 @@ impl Request {
     /// The request as the kernel reads it.
     #[must_use]
     pub fn encode(&self) -> [u8; REQUEST_SIZE] {
-        let mut out = [0; REQUEST_SIZE];
-        let mut at = 0;
-        let mut put = |bytes: &[u8]| {
-            out[at..at + bytes.len()].copy_from_slice(bytes);
-            at += bytes.len();
-        };
-        put(&(REQUEST_SIZE as u32).to_ne_bytes());
-        put(&TCPDIAG_GETSOCK.to_ne_bytes());
-        put(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-        put(&self.sequence.to_ne_bytes());
-        // Port 0: the kernel fills it in.
-        put(&[0; 4]);
-        // idiag_family is ignored by a dump; the prefix lengths never had a meaning.
         let mut extensions = 0;
         if self.with_info {
             extensions |= EXTENSION_INFO;
@@ -63,14 +53,100 @@ impl Request {
         if self.with_memory {
             extensions |= EXTENSION_MEMORY;
         }
-        put(&[0, 0, 0, extensions]);
-        // struct inet_diag_sockid: any ports, any addresses.
-        put(&[0; 48]);
-        put(&self.states.0.to_ne_bytes());
-        // idiag_dbs: all tables.
-        put(&[0; 4]);
-        out
+        encode(&Fields {
+            flags: NLM_F_REQUEST | NLM_F_DUMP,
+            sequence: self.sequence,
+            // A dump ignores it.
+            family: 0,
+            extensions,
+            // Any ports, any addresses.
+            socket: [0; SOCKET_ID_SIZE],
+            states: self.states,
+        })
     }
+}
+
+/// Which socket to describe, as exactly as there is to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OneRequest {
+    /// Echoed in the reply.
+    pub sequence: u32,
+    /// Its addresses and ports.
+    pub tuple: Tuple,
+    /// Its cookie: another socket that has the addresses now is not described.
+    pub cookie: u64,
+}
+
+impl OneRequest {
+    /// The request as the kernel reads it. The socket is found by its addresses, then the cookie is
+    /// compared (`inet_diag_find_one_icsk` of `net/ipv4/inet_diag.c`).
+    #[must_use]
+    pub fn encode(&self) -> [u8; REQUEST_SIZE] {
+        let Tuple {
+            family,
+            local_port,
+            remote_port,
+            local,
+            remote,
+        } = self.tuple;
+        let mut socket = [0; SOCKET_ID_SIZE];
+        socket[..2].copy_from_slice(&local_port.to_be_bytes());
+        socket[2..4].copy_from_slice(&remote_port.to_be_bytes());
+        socket[4..20].copy_from_slice(&local);
+        socket[20..36].copy_from_slice(&remote);
+        // idiag_if: any interface. The cookie is two words, the lower first.
+        let words = [self.cookie & u64::from(u32::MAX), self.cookie >> 32];
+        for (word, place) in words.into_iter().zip(socket[40..].chunks_exact_mut(4)) {
+            let word = u32::try_from(word).unwrap_or(u32::MAX);
+            place.copy_from_slice(&word.to_ne_bytes());
+        }
+        encode(&Fields {
+            flags: NLM_F_REQUEST,
+            sequence: self.sequence,
+            family: match family {
+                Family::Ipv4 => AF_INET,
+                Family::Ipv6 => AF_INET6,
+            },
+            extensions: EXTENSION_INFO | EXTENSION_CONGESTION,
+            socket,
+            states: StateSet(u32::MAX),
+        })
+    }
+}
+
+/// Bytes of `struct inet_diag_sockid`.
+const SOCKET_ID_SIZE: usize = 48;
+
+/// What differs between requests.
+struct Fields {
+    flags: u16,
+    sequence: u32,
+    family: u8,
+    extensions: u8,
+    socket: [u8; SOCKET_ID_SIZE],
+    states: StateSet,
+}
+
+fn encode(fields: &Fields) -> [u8; REQUEST_SIZE] {
+    let mut out = [0; REQUEST_SIZE];
+    let mut at = 0;
+    let mut put = |bytes: &[u8]| {
+        out[at..at + bytes.len()].copy_from_slice(bytes);
+        at += bytes.len();
+    };
+    put(&(REQUEST_SIZE as u32).to_ne_bytes());
+    put(&TCPDIAG_GETSOCK.to_ne_bytes());
+    put(&fields.flags.to_ne_bytes());
+    put(&fields.sequence.to_ne_bytes());
+    // Port 0: the kernel fills it in.
+    put(&[0; 4]);
+    // The prefix lengths never had a meaning.
+    put(&[fields.family, 0, 0, fields.extensions]);
+    put(&fields.socket);
+    put(&fields.states.0.to_ne_bytes());
+    // idiag_dbs: all tables.
+    put(&[0; 4]);
+    out
 }
 
 /// One message of a reply.
@@ -206,6 +282,37 @@ mod tests {
         expected.extend([0, 0, 0, 2]);
         expected.extend([0; 48]);
         expected.extend((1u32 << 10).to_ne_bytes());
+        expected.extend([0; 4]);
+        assert_eq!(request.encode().to_vec(), expected);
+    }
+
+    #[test]
+    fn a_request_for_one_socket_names_it() {
+        let request = OneRequest {
+            sequence: 5,
+            tuple: Tuple {
+                family: Family::Ipv4,
+                local_port: 0x1234,
+                remote_port: 0x5678,
+                local: [1; 16],
+                remote: [2; 16],
+            },
+            cookie: 0x0102_0304_0506_0708,
+        };
+        let mut expected = Vec::new();
+        expected.extend(76u32.to_ne_bytes());
+        expected.extend(18u16.to_ne_bytes());
+        expected.extend(1u16.to_ne_bytes());
+        expected.extend(5u32.to_ne_bytes());
+        expected.extend([0; 4]);
+        expected.extend([2, 0, 0, 0b1010]);
+        expected.extend([0x12, 0x34, 0x56, 0x78]);
+        expected.extend([1; 16]);
+        expected.extend([2; 16]);
+        expected.extend([0; 4]);
+        expected.extend(0x0506_0708u32.to_ne_bytes());
+        expected.extend(0x0102_0304u32.to_ne_bytes());
+        expected.extend([0xff; 4]);
         expected.extend([0; 4]);
         assert_eq!(request.encode().to_vec(), expected);
     }

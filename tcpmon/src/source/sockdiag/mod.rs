@@ -4,6 +4,7 @@ mod bytes;
 pub mod message;
 pub mod row;
 mod socket;
+pub mod transport;
 
 pub use super::sockopt::netns_cookie;
 pub use socket::{CHUNK_ROWS, DumpError, DumpStats, Dumper};

@@ -7,14 +7,14 @@ use crate::core::facts::{DumpRow, Kind, Timer};
 use crate::core::tuple::{Family, Tuple};
 use crate::source::sockdiag::bytes::{take, take_padded, take_u16, take_u32};
 
-const INET_DIAG_INFO: u16 = 2;
+pub(super) const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SHUTDOWN: u16 = 8;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 /// Offset of `SK_MEMINFO_DROPS` in the array of `INET_DIAG_SKMEMINFO` (`linux/sock_diag.h`).
 const MEMINFO_DROPS: usize = 8 * 4;
 /// `NLA_TYPE_MASK`: the two high bits of an attribute's type are flags.
-const ATTRIBUTE_TYPE: u16 = 0x3fff;
+pub(super) const ATTRIBUTE_TYPE: u16 = 0x3fff;
 /// Bytes of `struct nlattr`.
 const ATTRIBUTE_HEADER: usize = 4;
 /// Offset of `tcpi_last_ack_recv` in `struct tcp_info` (`include/uapi/linux/tcp.h`).
@@ -23,7 +23,7 @@ const LAST_ACK_RECV: usize = 56;
 /// `idiag_timer` of a request socket, and of a full socket that retransmits.
 const TIMER_RETRANSMIT: u8 = 1;
 /// `idiag_timer` of a minisock, and of nothing else.
-const TIMER_MINISOCK: u8 = 3;
+pub(super) const TIMER_MINISOCK: u8 = 3;
 
 /// The fields of a row, as the kernel sends them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +184,7 @@ const fn begins_with_a_segment(state: State) -> bool {
     )
 }
 
-fn take_attribute<'a>(bytes: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
+pub(super) fn take_attribute<'a>(bytes: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
     let length = take_u16(bytes)?;
     let kind = take_u16(bytes)?;
     let value = usize::from(length).checked_sub(ATTRIBUTE_HEADER)?;

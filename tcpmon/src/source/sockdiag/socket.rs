@@ -11,9 +11,12 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 use tcpmon_common::State;
 
 use crate::core::facts::{DumpRow, StateSet};
+use crate::core::query::Transport;
+use crate::core::tuple::Tuple;
 
-use crate::source::sockdiag::message::{Body, Malformed, Messages, Request};
+use crate::source::sockdiag::message::{Body, Malformed, Messages, OneRequest, Request};
 use crate::source::sockdiag::row::Row;
+use crate::source::sockdiag::transport;
 use crate::source::sockopt::netns_cookie_of;
 
 /// Rows handed over at once, at most (a little more when a datagram ends beyond it).
@@ -173,6 +176,36 @@ impl Dumper {
             with_memory: true,
         };
         self.ask(request, on_rows)
+    }
+
+    /// Describes one socket; `None` when it is gone, or is another by now. Costs some microseconds.
+    ///
+    /// # Errors
+    /// See [`DumpError`].
+    pub fn describe(&mut self, tuple: Tuple, cookie: u64) -> Result<Option<Transport>, DumpError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = OneRequest {
+            sequence: self.sequence,
+            tuple,
+            cookie,
+        };
+        let sent = self.socket.send(&request.encode(), 0);
+        sent.map_err(DumpError::Io)?;
+        loop {
+            let length = self.receive()?;
+            let datagram = self.buffer.get(..length).ok_or(DumpError::Malformed)?;
+            for message in Messages::new(datagram) {
+                let message = message?;
+                match message.body {
+                    _ if message.sequence != self.sequence => {}
+                    Body::Row(payload) => return Ok(transport::decode(payload)),
+                    // Gone; ESTALE: the cookie is another's.
+                    Body::Error(libc::ENOENT | libc::ESTALE) => return Ok(None),
+                    Body::Error(errno) => return Err(DumpError::of_kernel(errno)),
+                    Body::Done(_) | Body::Other => {}
+                }
+            }
+        }
     }
 
     fn ask(

@@ -3,6 +3,8 @@
 use std::io;
 
 use crate::core::facts::{DumpRow, NetnsIdentity, StateSet};
+use crate::core::query::Transport;
+use crate::core::tuple::Tuple;
 use crate::source::netns::{self, Discovered};
 use crate::source::procfs::{ProcRoot, tcp};
 use crate::source::sockdiag::{DumpError, Dumper};
@@ -102,6 +104,18 @@ impl<'a> Lister<'a> {
             Self::Proc(root) => tcp::dump_own(root, states, on_rows).map_err(unreadable)?,
         }
         Ok(())
+    }
+
+    /// What the kernel says of one socket; `/proc` says no more than the table has already.
+    pub(super) fn describe(
+        &mut self,
+        tuple: Tuple,
+        cookie: u64,
+    ) -> Result<Option<Transport>, Failure> {
+        match self {
+            Self::SockDiag(dumper) => Ok(dumper.describe(tuple, cookie)?),
+            Self::Proc(_) => Ok(None),
+        }
     }
 
     /// Lists the listeners, with their queues and, where that is told, what they dropped.

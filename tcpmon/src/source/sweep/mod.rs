@@ -21,7 +21,9 @@ use crate::core::facts::{
     ProcessFact, StateSet,
 };
 use crate::core::netns::Search;
+use crate::core::query::Transport;
 use crate::core::table::ByInode;
+use crate::core::tuple::Tuple;
 pub use lister::Listing;
 
 /// What the sweeper is asked to do.
@@ -52,6 +54,15 @@ pub enum Job {
     Processes(Vec<u32>),
     /// The same of one process, and its command line: somebody asks.
     Process(u32),
+    /// Have the kernel describe one socket: somebody asks.
+    Socket {
+        /// Where it is.
+        netns: NetnsIdentity,
+        /// Its addresses and ports.
+        tuple: Tuple,
+        /// Its cookie.
+        cookie: u64,
+    },
 }
 
 /// What the sweeper read.
@@ -129,6 +140,13 @@ pub enum Report {
         /// `None` when it may not be read, or not in time.
         command_line: Option<CommandLine>,
     },
+    /// One socket; no part of a sweep.
+    Socket {
+        /// Its cookie.
+        cookie: u64,
+        /// What the kernel says of it; `None` when it is gone, or may not be asked.
+        transport: Option<Transport>,
+    },
 }
 
 /// How a sweep went.
@@ -204,6 +222,11 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             }
             Job::Processes(pids) => self.describe_processes(&pids),
             Job::Process(pid) => self.describe_process(pid),
+            Job::Socket {
+                netns,
+                tuple,
+                cookie,
+            } => self.describe_socket(netns, tuple, cookie),
         }
     }
 

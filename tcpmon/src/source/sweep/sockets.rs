@@ -12,6 +12,7 @@ use crate::clock;
 use crate::core::facts::{
     DumpRow, DumpTime, MinisockCount, NamespaceFact, NetnsIdentity, StateSet,
 };
+use crate::core::tuple::Tuple;
 use crate::source::netns::Discovered;
 use crate::source::procfs::{netstat, sockstat};
 
@@ -161,6 +162,26 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
                 Err(Failure::Closed)
             }
         })
+    }
+
+    /// Has the kernel describe one socket.
+    pub(super) fn describe_socket(
+        &mut self,
+        netns: NetnsIdentity,
+        tuple: Tuple,
+        cookie: u64,
+    ) -> bool {
+        self.make_known(&[netns]);
+        let mut namespaces = self.namespaces.iter();
+        let namespace = namespaces.find(|found| found.inode == netns.inode);
+        let transport = namespace.and_then(|namespace| {
+            let described = Lister::visit(&self.root, self.listing, namespace, |lister, _| {
+                lister.describe(tuple, cookie)
+            });
+            // What cannot be entered or listed is complained of by the audit.
+            described.ok().flatten()
+        });
+        (self.report)(Report::Socket { cookie, transport })
     }
 
     pub(super) fn look_at_queues(&mut self, wanted: &[NetnsIdentity]) -> bool {

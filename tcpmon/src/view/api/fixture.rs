@@ -16,6 +16,10 @@ pub(crate) fn owner(is_ready: bool) -> Mailbox {
         while let Some(letter) = letters.recv().await {
             match letter {
                 Letter::Summary(answer) => drop(answer.send(fixture::summary())),
+                Letter::Picture(wants, answer) => {
+                    drop(answer.send(Box::new(fixture::picture(&wants))));
+                }
+                Letter::Socket(_, answer) => drop(answer.send(fixture::socket_answer())),
                 Letter::Sockets(question, answer) => drop(answer.send(sockets(&question))),
                 Letter::Endings(answer) => drop(answer.send(fixture::endings())),
                 Letter::Namespaces(answer) => drop(answer.send(fixture::namespaces())),
@@ -36,7 +40,7 @@ pub(crate) fn owner(is_ready: bool) -> Mailbox {
                     batches.send(fixture::batch()).await.ok();
                 }
                 Letter::Ready(answer) => drop(answer.send(is_ready)),
-                Letter::Watch(_, rows) => {
+                Letter::Watch(_, _, rows) => {
                     rows.send(fixture::event()).await.ok();
                     watchers.push(rows);
                 }

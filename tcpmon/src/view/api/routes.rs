@@ -1,12 +1,13 @@
 //! Questions as paths, and paths as questions: the one place that server and client share.
 
 use std::fmt;
+use std::str::FromStr;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::core::filter::{Filter, FilterError};
-use crate::core::query::{DEFAULT_ROWS, SCHEMA, SocketsQuestion, Sort};
+use crate::core::query::{DEFAULT_ROWS, SCHEMA, SocketQuestion, SocketsQuestion, Sort, Wants};
 use crate::core::recording;
 
 const SUMMARY: &str = "/v1/summary";
@@ -20,11 +21,23 @@ const PROCESSES: &str = "/v1/processes";
 const PROCESS: &str = "/v1/process";
 const LISTENERS: &str = "/v1/listeners";
 const DESTINATIONS: &str = "/v1/destinations";
+const SOCKET: &str = "/v1/socket";
+const PICTURE: &str = "/v1/picture";
 
 const FILTER: &str = "filter";
 const SORT: &str = "sort";
 const LIMIT: &str = "limit";
 const PID: &str = "pid";
+const COOKIE: &str = "cookie";
+/// Of events: so many in a second.
+const MOST: &str = "most";
+/// Of a picture: how many of what, and whether.
+const OF_SOCKETS: &str = "sockets";
+const OF_PROCESSES: &str = "processes";
+const OF_LISTENERS: &str = "listeners";
+const OF_DESTINATIONS: &str = "destinations";
+const OF_NAMESPACES: &str = "namespaces";
+const OF_HISTORY: &str = "history";
 
 /// What can be asked.
 #[derive(Clone, Debug)]
@@ -33,8 +46,12 @@ pub enum Question {
     Summary,
     /// Sockets.
     Sockets(SocketsQuestion),
-    /// Transitions from now on.
-    Events(Filter),
+    /// One socket, and what the kernel says of it.
+    Socket(SocketQuestion),
+    /// All of a screen.
+    Picture(Box<Wants>),
+    /// Transitions from now on, at most so many in a second.
+    Events(Filter, Option<u32>),
     /// Everything the table knows and is told of matching sockets, as a recording.
     Record(Filter),
     /// Connections that ended otherwise than in order.
@@ -71,19 +88,42 @@ impl Question {
                 target.add(PID, &pid.to_string());
                 target.text
             }
+            Self::Socket(question) => {
+                let mut target = Target::new(SOCKET);
+                target.number(COOKIE, Some(question.cookie));
+                target.text
+            }
             Self::Sockets(question) => {
                 let mut target = Target::new(SOCKETS);
-                target.filter(&question.filter);
-                if question.sort != Sort::default() {
-                    target.add(SORT, sort_name(question.sort));
-                }
-                if let Some(limit) = question.limit {
-                    target.add(LIMIT, &limit.to_string());
+                target.sockets(question);
+                target.number(LIMIT, question.limit);
+                target.text
+            }
+            Self::Picture(wants) => {
+                let mut target = Target::new(PICTURE);
+                target.number(OF_PROCESSES, Some(wants.processes));
+                target.number(OF_LISTENERS, wants.listeners);
+                target.number(OF_DESTINATIONS, wants.destinations);
+                target.number(OF_NAMESPACES, wants.namespaces.then_some(1));
+                target.number(OF_HISTORY, wants.history.then_some(1));
+                target.number(COOKIE, wants.socket.map(|socket| socket.cookie));
+                if let Some(question) = &wants.sockets {
+                    target.number(OF_SOCKETS, Some(question.limit.unwrap_or(usize::MAX)));
+                    target.sockets(question);
                 }
                 target.text
             }
-            Self::Events(filter) => filtered(EVENTS, filter),
-            Self::Record(filter) => filtered(RECORD, filter),
+            Self::Events(filter, most) => {
+                let mut target = Target::new(EVENTS);
+                target.filter(filter);
+                target.number(MOST, *most);
+                target.text
+            }
+            Self::Record(filter) => {
+                let mut target = Target::new(RECORD);
+                target.filter(filter);
+                target.text
+            }
         }
     }
 
@@ -98,8 +138,21 @@ impl Question {
             SUMMARY | ENDINGS | NAMESPACES | VERDICTS => &[],
             PROCESSES | LISTENERS | DESTINATIONS => &[LIMIT],
             PROCESS => &[PID],
+            SOCKET => &[COOKIE],
             SOCKETS => &[FILTER, SORT, LIMIT],
-            EVENTS | RECORD => &[FILTER],
+            PICTURE => &[
+                OF_PROCESSES,
+                OF_LISTENERS,
+                OF_DESTINATIONS,
+                OF_NAMESPACES,
+                OF_HISTORY,
+                OF_SOCKETS,
+                FILTER,
+                SORT,
+                COOKIE,
+            ],
+            EVENTS => &[FILTER, MOST],
+            RECORD => &[FILTER],
             _ => return Err(BadQuestion::NoSuchPath),
         };
         let parameters = Parameters::parse(query.unwrap_or_default(), known)?;
@@ -109,7 +162,9 @@ impl Question {
                 sort: parameters.sort()?,
                 limit: parameters.limit()?,
             }),
-            EVENTS => Self::Events(parameters.filter()?),
+            SOCKET => Self::Socket(parameters.cookie()?.ok_or_else(no_cookie)?),
+            PICTURE => Self::Picture(Box::new(parameters.wants()?)),
+            EVENTS => Self::Events(parameters.filter()?, parameters.rows(MOST)?),
             RECORD => Self::Record(lasting(parameters.filter()?)?),
             ENDINGS => Self::Endings,
             NAMESPACES => Self::Namespaces,
@@ -139,8 +194,9 @@ impl fmt::Display for BadQuestion {
         match self {
             Self::NoSuchPath => write!(
                 f,
-                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {VERDICTS}, {EVENTS}, \
-                 {ENDINGS}, {NAMESPACES}, {LISTENERS}, {DESTINATIONS}, {PROCESSES}, {PROCESS} or {RECORD}"
+                "there is nothing here; ask for {SUMMARY}, {SOCKETS}, {SOCKET}, {VERDICTS}, \
+                 {EVENTS}, {ENDINGS}, {NAMESPACES}, {LISTENERS}, {DESTINATIONS}, {PROCESSES}, \
+                 {PROCESS}, {PICTURE} or {RECORD}"
             ),
             Self::Query(message) => f.write_str(message),
             Self::Filter(error) => error.fmt(f),
@@ -193,12 +249,6 @@ const fn sort_name(sort: Sort) -> &'static str {
     }
 }
 
-fn filtered(path: &str, filter: &Filter) -> String {
-    let mut target = Target::new(path);
-    target.filter(filter);
-    target.text
-}
-
 /// A filter that the same sockets match all the time.
 fn lasting(filter: Filter) -> Result<Filter, BadQuestion> {
     match recording::refuse(&filter) {
@@ -230,6 +280,20 @@ impl Target {
     fn filter(&mut self, filter: &Filter) {
         if !filter.is_empty() {
             self.add(FILTER, &filter.to_string());
+        }
+    }
+
+    /// Which sockets, and in which order.
+    fn sockets(&mut self, question: &SocketsQuestion) {
+        self.filter(&question.filter);
+        if question.sort != Sort::default() {
+            self.add(SORT, sort_name(question.sort));
+        }
+    }
+
+    fn number(&mut self, name: &str, value: Option<impl fmt::Display>) {
+        if let Some(value) = value {
+            self.add(name, &value.to_string());
         }
     }
 
@@ -291,14 +355,58 @@ impl Parameters {
     }
 
     fn limit(&self) -> Result<Option<usize>, BadQuestion> {
-        let Some(value) = self.get(LIMIT) else {
+        self.rows(LIMIT)
+    }
+
+    /// A number of rows; `None` when nothing is said of it.
+    fn rows<N: FromStr>(&self, name: &str) -> Result<Option<N>, BadQuestion> {
+        let Some(value) = self.get(name) else {
             return Ok(None);
         };
-        let limit = value.parse();
-        limit
-            .map(Some)
-            .map_err(|_| BadQuestion::Query(format!("{LIMIT} is a number of rows, not {value:?}")))
+        let rows = value.parse();
+        rows.map(Some)
+            .map_err(|_| BadQuestion::Query(format!("{name} is a number of rows, not {value:?}")))
     }
+
+    fn cookie(&self) -> Result<Option<SocketQuestion>, BadQuestion> {
+        let Some(value) = self.get(COOKIE) else {
+            return Ok(None);
+        };
+        let cookie = value.parse().map_err(|_| no_cookie())?;
+        Ok(Some(SocketQuestion { cookie }))
+    }
+
+    fn wants(&self) -> Result<Wants, BadQuestion> {
+        let limit: Option<usize> = self.rows(OF_SOCKETS)?;
+        let question = SocketsQuestion {
+            filter: self.filter()?,
+            sort: self.sort()?,
+            limit,
+        };
+        if limit.is_none() && question != SocketsQuestion::default() {
+            let sentence = format!("{FILTER} and {SORT} are of sockets: say how many {OF_SOCKETS}");
+            return Err(BadQuestion::Query(sentence));
+        }
+        let is_wanted = |name| {
+            let wanted: Option<u8> = self.rows(name)?;
+            Ok(wanted.is_some_and(|wanted| wanted > 0))
+        };
+        Ok(Wants {
+            sockets: limit.map(|_| question),
+            socket: self.cookie()?,
+            processes: self.rows(OF_PROCESSES)?.unwrap_or(0),
+            listeners: self.rows(OF_LISTENERS)?,
+            destinations: self.rows(OF_DESTINATIONS)?,
+            namespaces: is_wanted(OF_NAMESPACES)?,
+            history: is_wanted(OF_HISTORY)?,
+        })
+    }
+}
+
+fn no_cookie() -> BadQuestion {
+    BadQuestion::Query(format!(
+        "{COOKIE} is the number of a socket, as the rows of {SOCKETS} have it"
+    ))
 }
 
 fn unknown(name: &str, known: &[&str]) -> BadQuestion {
@@ -321,157 +429,4 @@ fn decode(text: &str) -> Result<String, BadQuestion> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn parse(target: &str) -> Result<Question, BadQuestion> {
-        match target.split_once('?') {
-            Some((path, query)) => Question::parse(path, Some(query)),
-            None => Question::parse(target, None),
-        }
-    }
-
-    fn sentence(target: &str) -> String {
-        parse(target).expect_err(target).to_string()
-    }
-
-    #[test]
-    fn a_plain_question_is_a_plain_path() {
-        assert_eq!(Question::Summary.target(), "/v1/summary");
-        let all = Question::Sockets(SocketsQuestion::default());
-        assert_eq!(all.target(), "/v1/sockets");
-        assert_eq!(Question::Events(Filter::default()).target(), "/v1/events");
-        assert_eq!(Question::Process(17).target(), "/v1/process?pid=17");
-        assert!(matches!(
-            parse("/v1/process?pid=17"),
-            Ok(Question::Process(17))
-        ));
-        assert_eq!(Question::Listeners(5).target(), "/v1/listeners?limit=5");
-        assert!(matches!(
-            parse("/v1/listeners?limit=5"),
-            Ok(Question::Listeners(5))
-        ));
-        assert!(matches!(
-            parse("/v1/destinations"),
-            Ok(Question::Destinations(DEFAULT_ROWS))
-        ));
-        assert!(matches!(
-            parse("/v1/processes"),
-            Ok(Question::Processes(None))
-        ));
-    }
-
-    #[test]
-    fn what_people_write_is_understood() {
-        for target in [
-            "/v1/sockets?filter=state%20close-wait%20and%20dport%20=%20:443&sort=newest&limit=10",
-            "/v1/sockets?limit=10&&sort=newest&filter=state+close-wait+and+dport+%3D+%3A443",
-        ] {
-            let Ok(Question::Sockets(question)) = parse(target) else {
-                panic!("{target}");
-            };
-            let filter = question.filter.to_string();
-            assert_eq!(filter, "state close-wait and dport = :443");
-            assert_eq!((question.sort, question.limit), (Sort::Newest, Some(10)));
-        }
-    }
-
-    #[test]
-    fn nothing_is_ignored() {
-        for (target, expected) in [
-            (
-                "/",
-                "there is nothing here; ask for /v1/summary, /v1/sockets, /v1/verdicts, \
-                 /v1/events, /v1/endings, /v1/namespaces, /v1/listeners, /v1/destinations, \
-                 /v1/processes, /v1/process or /v1/record",
-            ),
-            ("/v1/process", "pid is the number of a process, not \"\""),
-            (
-                "/v1/process?pid=-1",
-                "pid is the number of a process, not \"-1\"",
-            ),
-            (
-                "/v1/processes?pid=1",
-                "there is no \"pid\"; choose by limit",
-            ),
-            (
-                "/v1/summary?filter=",
-                "nothing can be chosen here, not \"filter\" either",
-            ),
-            (
-                "/v1/events?filters=pid=1",
-                "there is no \"filters\"; choose by filter",
-            ),
-            (
-                "/v1/record?filter=age+%3E+5m",
-                recording::refuse(&"age > 5m".parse().unwrap()).unwrap(),
-            ),
-            (
-                "/v1/sockets?sort=size",
-                "sort is age or newest, not \"size\"",
-            ),
-            (
-                "/v1/sockets?limit=-1",
-                "limit is a number of rows, not \"-1\"",
-            ),
-            ("/v1/sockets?limit", "limit is a number of rows, not \"\""),
-            ("/v1/sockets?limit=1&limit=2", "limit is there twice"),
-            (
-                "/v1/sockets?filter=%ff",
-                "the query is not UTF-8 behind its percent-escapes",
-            ),
-        ] {
-            assert_eq!(sentence(target), expected);
-        }
-    }
-
-    #[test]
-    fn a_filter_error_has_its_place() {
-        let bad = parse("/v1/sockets?filter=pid+%3D+1+and+stat+x").expect_err("no filter");
-        let refusal = Refusal::from(&bad);
-        assert_eq!(refusal.position, Some(12));
-        assert!(refusal.error.starts_with("filter: "), "{}", refusal.error);
-    }
-
-    fn question() -> impl Strategy<Value = SocketsQuestion> {
-        let text = "(state (listening|close-wait)|pid > [0-9]{1,5}|unit ~ \"[a-z&=+%#? é]{1,9}\")";
-        let sort = prop_oneof![Just(Sort::Age), Just(Sort::Newest)];
-        let filter = text.prop_map(|text| text.parse().expect("a filter"));
-        (filter, sort, any::<Option<usize>>()).prop_map(|(filter, sort, limit)| SocketsQuestion {
-            filter,
-            sort,
-            limit,
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_sent_is_what_arrives(sent in question()) {
-            let target = Question::Sockets(sent.clone()).target();
-            let Ok(Question::Sockets(got)) = parse(&target) else {
-                panic!("{target}");
-            };
-            prop_assert_eq!(got.filter, sent.filter.clone());
-            prop_assert_eq!((got.sort, got.limit), (sent.sort, sent.limit));
-            let target = Question::Events(sent.filter.clone()).target();
-            let Ok(Question::Events(got)) = parse(&target) else {
-                panic!("{target}");
-            };
-            prop_assert_eq!(got, sent.filter.clone());
-            let target = Question::Record(sent.filter.clone()).target();
-            match parse(&target) {
-                Ok(Question::Record(got)) => prop_assert_eq!(got, sent.filter),
-                _ => prop_assert!(sent.filter.changes_with_time()),
-            }
-        }
-
-        #[test]
-        fn any_target_is_a_question_or_an_error(query in ".{0,99}") {
-            for path in [SUMMARY, SOCKETS, EVENTS, RECORD] {
-                drop(Question::parse(path, Some(&query)));
-            }
-        }
-    }
-}
+mod tests;

@@ -63,12 +63,14 @@ async fn ask(mailbox: &Mailbox, question: Question) -> Result<Response, Stopped>
             let sockets = mailbox.sockets(question).await?;
             streamed(JSON, Body::from_stream(body::sockets(sockets)))
         }
+        Question::Picture(wants) => Json(mailbox.picture(*wants).await?).into_response(),
+        Question::Socket(question) => Json(mailbox.socket(question).await?).into_response(),
         Question::Record(filter) => {
             let recording = mailbox.record(filter).await?;
             streamed(RECORDING, Body::from_stream(body::recording(recording)))
         }
-        Question::Events(filter) => {
-            let rows = mailbox.watch(filter).await?;
+        Question::Events(filter, most) => {
+            let rows = mailbox.watch(filter, most).await?;
             streamed(NDJSON, Body::from_stream(body::events(rows)))
         }
     })
@@ -90,8 +92,8 @@ mod tests {
 
     use super::*;
     use crate::core::query::{
-        Destinations, Endings, EventRow, Listeners, Namespaces, ProcessAnswer, Processes, Sockets,
-        Summary,
+        Destinations, Endings, EventRow, Listeners, Namespaces, Picture, ProcessAnswer, Processes,
+        SocketAnswer, Sockets, Summary,
     };
     use crate::core::recording::{FRAME_HEAD, FrameHead, Header, preamble};
     use crate::mailbox::Letter;
@@ -156,6 +158,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_picture_has_what_was_asked_for() {
+        let target = "/v1/picture?processes=5&sockets=7&listeners=2&cookie=9";
+        let response = respond(owner(true), "GET", target).await;
+        let picture: Picture = serde_json::from_str(&text(response).await).unwrap();
+        let sockets = picture.sockets.expect("asked for");
+        assert_eq!(sockets.sockets.len(), 7);
+        assert_eq!(picture.socket, Some(fixture::socket_answer()));
+        assert!(picture.listeners.is_some() && picture.destinations.is_none());
+        let response = respond(owner(true), "GET", "/v1/socket?cookie=9").await;
+        let socket: SocketAnswer = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(socket, fixture::socket_answer());
+    }
+
+    #[tokio::test]
     async fn sockets() {
         let response = respond(owner(true), "GET", "/v1/sockets?limit=5").await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], JSON);
@@ -212,11 +228,11 @@ mod tests {
     #[tokio::test]
     async fn the_owner_learns_that_a_watcher_left() {
         let (mailbox, mut letters) = Mailbox::new();
-        let response = respond(mailbox, "GET", "/v1/events?filter=pid+1").await;
-        let Some(Letter::Watch(filter, rows)) = letters.recv().await else {
+        let response = respond(mailbox, "GET", "/v1/events?filter=pid+1&most=50").await;
+        let Some(Letter::Watch(filter, most, rows)) = letters.recv().await else {
             panic!("another letter");
         };
-        assert_eq!(filter.to_string(), "pid = 1");
+        assert_eq!((filter.to_string().as_str(), most), ("pid = 1", Some(50)));
         drop(response);
         rows.closed().await;
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::edit::Stroke;
-use super::feed::{Snapshot, Wants};
 use super::place::View;
 use crate::core::filter::Filter;
 use crate::core::query::EventRow;
+use crate::core::query::{Picture, Wants};
 use crate::core::recording::Control;
 
 /// What a key asks for.
@@ -30,6 +30,7 @@ pub(super) enum Command {
     Top,
     Bottom,
     EditFilter,
+    Group,
     Sort,
     Reverse,
     Freeze,
@@ -98,7 +99,7 @@ pub(super) struct Request {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) ticket: u64,
-    pub(super) result: Result<Snapshot, String>,
+    pub(super) result: Result<Picture, String>,
 }
 
 /// Transitions that came together, in the order of time.

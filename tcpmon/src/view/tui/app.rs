@@ -7,17 +7,19 @@ use ratatui::layout::Size;
 use tcpmon_common::State;
 
 use super::cursor::DEEPEST;
-use super::edit::FilterEdit;
-use super::feed::{Snapshot, Wants};
-use super::history::{History, Moment, PROCESSES};
+use super::edit::{FilterEdit, Names};
+use super::history::{History, Moment, PROCESSES, SPAN};
 use super::panes::Panes;
 use super::place::{Level, Place, View};
 use super::rows::Rows;
 use super::schedule::Schedule;
 use super::theme::Theme;
-use super::views;
+use super::views::{self, GroupRow, Grouping};
 use crate::core::filter::{Filter, FilterError};
-use crate::core::query::{DEFAULT_ROWS, EventRow, ProcessRow, SocketRow, SocketsQuestion, Sort};
+use crate::core::query::{
+    DEFAULT_ROWS, EventRow, Picture, ProcessRow, SocketQuestion, SocketRow, SocketsQuestion, Sort,
+    Wants,
+};
 use crate::core::recording::Playback;
 use crate::view::format::Charset;
 
@@ -26,7 +28,7 @@ use crate::view::format::Charset;
 const SCREENS_AHEAD: usize = 1;
 /// So many of the oldest sockets are asked for to be sorted by something else.
 pub(super) const SORTED_SOCKETS: usize = 500;
-/// Destinations of which the overview knows how many ports are left.
+/// Destinations and listeners of which the overview knows how far their limits are.
 const BUSIEST: usize = 8;
 /// Transitions kept.
 pub(super) const EVENTS: usize = 1000;
@@ -79,7 +81,7 @@ impl Default for TopOptions {
 /// A snapshot and when it came.
 #[derive(Debug)]
 pub(super) struct Data {
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Picture,
     pub(super) arrived: Duration,
     pub(super) moment: Moment,
 }
@@ -112,6 +114,8 @@ pub(super) struct App {
     pub(super) error: Option<String>,
     pub(super) schedule: Schedule,
     pub(super) history: History,
+    /// What the agent remembers has come.
+    pub(super) has_history: bool,
     /// The time that is looked at; `None` is now.
     pub(super) past: Option<Duration>,
     pub(super) past_processes: Vec<ProcessRow>,
@@ -120,6 +124,10 @@ pub(super) struct App {
     pub(super) roots: Vec<Level>,
     /// What was opened in the view, step by step.
     pub(super) trail: Vec<Level>,
+    /// What processes have in common that stand in one row; `None`: each by itself.
+    pub(super) grouping: Option<Grouping>,
+    /// The rows of that.
+    pub(super) groups: Vec<GroupRow>,
     /// The state selected in the diagram.
     pub(super) picked: State,
     pub(super) filter: ActiveFilter,
@@ -151,11 +159,14 @@ impl App {
             error: None,
             schedule: Schedule::new(options.interval),
             history: History::default(),
+            has_history: false,
             past: None,
             past_processes: Vec::new(),
             view,
             roots: levels.into(),
             trail: Vec::new(),
+            grouping: None,
+            groups: Vec::new(),
             picked: State::Established,
             filter: options.filter.clone(),
             edit: None,
@@ -174,14 +185,6 @@ impl App {
             (None, Some(_)) => Mode::Replay,
             (None, None) => Mode::Browse,
         }
-    }
-
-    /// The time that moments are remembered by: that of the recording, where it is one.
-    pub(super) fn time(&self) -> Duration {
-        let playback = self.playback.as_ref();
-        playback.map_or(self.now, |playback| {
-            Duration::from_nanos(playback.position_ns)
-        })
     }
 
     /// Where the user is.
@@ -211,6 +214,30 @@ impl App {
         }
     }
 
+    /// Names that a filter may be completed to.
+    pub(super) fn names(&self) -> Names {
+        let data = self.data.as_ref();
+        data.map_or_else(Names::default, |data| Names::of(&data.snapshot))
+    }
+
+    /// The processes at the time that is looked at.
+    pub(super) fn processes(&self) -> &[ProcessRow] {
+        match (self.past, &self.data) {
+            (Some(_), _) => &self.past_processes,
+            (None, Some(data)) => &data.snapshot.processes.processes,
+            (None, None) => &[],
+        }
+    }
+
+    /// Now, in the times of the history: by the clock of the recording, where it is one.
+    pub(super) fn history_now(&self) -> Duration {
+        let playback = self.playback.as_ref();
+        let now = playback.map_or(self.now, |playback| {
+            Duration::from_nanos(playback.position_ns)
+        });
+        now + SPAN
+    }
+
     /// What is listed; nothing where nothing is known, or nothing was kept of the past.
     pub(super) fn rows(&self) -> &dyn Rows {
         const NOTHING: &Vec<SocketRow> = &Vec::new();
@@ -220,6 +247,7 @@ impl App {
             _ => return NOTHING,
         };
         match (view, self.past) {
+            (View::Processes, _) if self.grouping.is_some() => return &self.groups,
             (View::Processes, Some(_)) => return &self.past_processes,
             (View::Events, _) => return &self.seen.events,
             (_, Some(_)) => return NOTHING,
@@ -332,12 +360,14 @@ impl App {
     pub(super) fn wants(&self) -> Wants {
         let mut wants = Wants {
             processes: PROCESSES,
+            history: !self.has_history,
             ..Wants::default()
         };
         match &self.level().place {
             Place::View(View::Overview) => {
                 wants.namespaces = true;
                 wants.destinations = Some(BUSIEST);
+                wants.listeners = Some(BUSIEST);
             }
             Place::View(View::Processes) | Place::Process(_) => wants.processes = DEFAULT_ROWS,
             Place::View(View::Listeners) => wants.listeners = Some(self.depth(DEFAULT_ROWS)),
@@ -351,13 +381,16 @@ impl App {
                     limit: Some(self.depth(SORTED_SOCKETS)),
                 });
             }
-            Place::Socket(row) => {
-                wants.sockets = Some(SocketsQuestion {
-                    filter: views::socket::itself(row),
-                    limit: Some(views::socket::TWINS),
-                    ..SocketsQuestion::default()
-                });
-            }
+            Place::Socket(known) => match known.row.cookie {
+                Some(cookie) => wants.socket = Some(SocketQuestion { cookie }),
+                None => {
+                    wants.sockets = Some(SocketsQuestion {
+                        filter: views::socket::itself(&known.row),
+                        limit: Some(views::socket::TWINS),
+                        ..SocketsQuestion::default()
+                    });
+                }
+            },
             _ => {}
         }
         wants
@@ -367,7 +400,7 @@ impl App {
     pub(super) fn to_watch(&self) -> Option<Filter> {
         match &self.level().place {
             Place::View(View::Events) => Some(self.filter.filter.clone()),
-            Place::Socket(row) => Some(views::socket::itself(row)),
+            Place::Socket(known) => Some(views::socket::itself(&known.row)),
             _ => None,
         }
     }

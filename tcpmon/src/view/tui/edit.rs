@@ -2,6 +2,8 @@
 
 mod complete;
 
+pub(super) use complete::Names;
+
 use crate::core::filter::{Filter, FilterError, MAX_LENGTH};
 use crate::view::format::{Charset, sanitise_for, width};
 
@@ -48,9 +50,11 @@ impl FilterEdit {
     }
 
     /// Completes the word before the cursor as far as all that fits agrees.
-    pub(super) fn complete(&mut self) {
+    pub(super) fn complete(&mut self, names: &Names) {
         let before = &self.text[..self.place];
-        if let Some(rest) = complete::rest(before) {
+        if let Some(rest) = complete::rest(before, names)
+            && self.text.len() + rest.len() <= MAX_LENGTH
+        {
             self.text.insert_str(self.place, &rest);
             self.place += rest.len();
             self.check();
@@ -58,8 +62,8 @@ impl FilterEdit {
     }
 
     /// What the word before the cursor may become.
-    pub(super) fn candidates(&self) -> Vec<&'static str> {
-        complete::candidates(&self.text[..self.place])
+    pub(super) fn candidates(&self, names: &Names) -> Vec<String> {
+        complete::candidates(&self.text[..self.place], names)
     }
 
     /// Reads what is there so far.
@@ -233,18 +237,18 @@ mod tests {
     #[test]
     fn tab_completes_the_word_before_the_cursor() {
         let mut edit = typed("stat");
-        edit.complete();
+        edit.complete(&Names::default());
         assert_eq!(edit.text(), "state ");
         for c in "cl".chars() {
             edit.apply(Stroke::Insert(c), Charset::Unicode);
         }
-        edit.complete();
+        edit.complete(&Names::default());
         assert_eq!(edit.text(), "state clos", "closed, close-wait, closing");
-        assert_eq!(edit.candidates().len(), 3);
+        assert_eq!(edit.candidates(&Names::default()).len(), 3);
         for c in "e-".chars() {
             edit.apply(Stroke::Insert(c), Charset::Unicode);
         }
-        edit.complete();
+        edit.complete(&Names::default());
         assert_eq!(edit.text(), "state close-wait ");
     }
 }

@@ -14,6 +14,8 @@ use crate::core::filter::Filter;
 const BATCH: Duration = Duration::from_millis(250);
 /// More transitions than that in a batch are counted, not shown.
 const BATCH_ROWS: usize = 200;
+/// So many in a second are asked for: more than fit on a screen, and no work for a busy agent.
+const MOST: u32 = 400;
 /// How long to wait before a stream that broke off is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -86,15 +88,15 @@ impl<F: Feed> Fetcher<F> {
 /// Watches for as long as somebody takes what is seen; an agent that went away is waited for.
 async fn follow<F: Feed>(feed: F, filter: Filter, watch: u64, batches: mpsc::Sender<Batch>) {
     loop {
-        let mut stream = feed.watch(filter.clone()).await.ok();
+        let mut stream = feed.watch(filter.clone(), MOST).await.ok();
         while let Some(open) = &mut stream {
             let Ok(Some(first)) = open.next().await else {
                 break;
             };
             let mut batch = Batch {
                 watch,
+                skipped: first.left_out,
                 events: vec![first],
-                skipped: 0,
             };
             let is_open = timeout(BATCH, collect(open, &mut batch)).await.is_err();
             if batches.send(batch).await.is_err() {
@@ -111,6 +113,7 @@ async fn follow<F: Feed>(feed: F, filter: Filter, watch: u64, batches: mpsc::Sen
 /// Takes what comes until nothing will any more.
 async fn collect(stream: &mut impl Watch, batch: &mut Batch) {
     while let Ok(Some(event)) = stream.next().await {
+        batch.skipped += event.left_out;
         match batch.events.len() < BATCH_ROWS {
             true => batch.events.push(event),
             false => batch.skipped += 1,
@@ -126,8 +129,8 @@ fn stopped() -> anyhow::Error {
 mod tests {
     use super::*;
     use crate::core::query::EventRow;
+    use crate::core::query::{Picture, Wants};
     use crate::view::fixture;
-    use crate::view::tui::feed::{Snapshot, Wants};
 
     /// Refuses every question; watches `events` transitions and then breaks off.
     #[derive(Clone)]
@@ -150,11 +153,11 @@ mod tests {
     impl Feed for Refusing {
         type Watch = usize;
 
-        async fn fetch(&self, _: Wants) -> Result<Snapshot, String> {
+        async fn fetch(&self, _: Wants) -> Result<Picture, String> {
             Err("no agent".to_owned())
         }
 
-        async fn watch(&self, _: Filter) -> Result<usize, String> {
+        async fn watch(&self, _: Filter, _: u32) -> Result<usize, String> {
             Ok(self.events)
         }
     }
@@ -165,11 +168,11 @@ mod tests {
     impl Feed for Panicking {
         type Watch = usize;
 
-        async fn fetch(&self, _: Wants) -> Result<Snapshot, String> {
+        async fn fetch(&self, _: Wants) -> Result<Picture, String> {
             panic!("a bug in the feed")
         }
 
-        async fn watch(&self, _: Filter) -> Result<usize, String> {
+        async fn watch(&self, _: Filter, _: u32) -> Result<usize, String> {
             Err("no agent".to_owned())
         }
     }

@@ -60,6 +60,7 @@ pub(super) const BROWSE: &[Binding] = {
         [(Right, NONE)] => C::Right, "sort by the column to the right", None;
         [(Char('s'), NONE), (F(6), NONE)] => C::Sort, "sort by the next column", Some("sort");
         [(Char('S'), NONE)] => C::Reverse, "reverse the order", None;
+        [(Char('b'), NONE)] => C::Group, "processes by program, unit, container", None;
         [(Char('/'), NONE)] => C::EditFilter, "filter sockets and events", Some("filter");
         [(Char(' '), NONE), (Char('f'), NONE)] => C::Freeze, "freeze the screen, or thaw it", Some("freeze");
         [(Char('['), NONE)] => C::Older(5), "five seconds into the past", Some("past");

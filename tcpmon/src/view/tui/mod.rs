@@ -33,7 +33,7 @@ mod views;
 mod widths;
 
 pub use app::{ActiveFilter, TopOptions};
-pub use feed::{Feed, Snapshot, Wants, Watch};
+pub use feed::{Feed, Watch};
 pub use run::run;
 
 #[cfg(test)]

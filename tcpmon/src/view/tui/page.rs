@@ -43,6 +43,32 @@ impl Page {
         }
     }
 
+    /// Facts, two on a line where both are short; none where there is none.
+    pub(super) fn facts(&mut self, facts: Vec<(&str, Option<String>)>) {
+        let half = self.columns / 2;
+        let charset = self.theme.charset();
+        let known = facts.into_iter().filter_map(|(name, text)| {
+            let text = sanitise_bounded(&text?, LONGEST, charset);
+            Some((pad_right(&format!("  {name}"), NAME + 2), text))
+        });
+        let mut left: Option<String> = None;
+        for (name, text) in known {
+            let line = format!("{name}{text}");
+            match (left.take(), width(&line) < half) {
+                (None, true) => left = Some(line),
+                (Some(before), true) => {
+                    let both = format!("{}{line}", pad_right(&before, half));
+                    self.lines.push(Line::raw(both));
+                }
+                (before, false) => {
+                    self.lines.extend(before.map(Line::raw));
+                    self.wrapped(&name, &text, false);
+                }
+            }
+        }
+        self.lines.extend(left.map(Line::raw));
+    }
+
     pub(super) fn sentence(&mut self, text: &str) {
         self.wrapped("  ", text, false);
     }

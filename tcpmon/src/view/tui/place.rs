@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::app::ActiveFilter;
 use super::cursor::Cursor;
-use super::feed::Snapshot;
 use super::rows::Listed;
+use super::views::socket::Known;
 use crate::core::explain::Topic;
-use crate::core::query::{ProcessRow, SocketRow, VerdictRow};
+use crate::core::query::{Picture, ProcessRow, VerdictRow};
+use crate::view::format::endpoint;
 
 /// The views, in the order of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ pub(super) enum Place {
     Explain(Topic),
     Process(Box<ProcessRow>),
     Sockets(Scope),
-    Socket(Box<SocketRow>),
+    Socket(Box<Known>),
 }
 
 impl Place {
@@ -95,7 +96,7 @@ impl Place {
             Self::Explain(topic) => format!("explain {}", topic.name()),
             Self::Process(row) => format!("{}[{}]", row.process, row.pid),
             Self::Sockets(scope) => scope.title.clone(),
-            Self::Socket(row) => crate::view::format::endpoint(&row.local_address, row.local_port),
+            Self::Socket(known) => endpoint(&known.row.local_address, known.row.local_port),
         }
     }
 
@@ -138,16 +139,12 @@ impl Level {
     }
 
     /// Takes over what an answer says of what the page is about.
-    pub(super) fn refresh(&mut self, snapshot: &Snapshot, now: Duration) {
+    pub(super) fn refresh(&mut self, snapshot: &Picture, now: Duration) {
         let is_found = match &mut self.place {
             Place::Verdict(row) => replace(&mut **row, &snapshot.verdicts.verdicts),
             Place::Process(row) => replace(&mut **row, &snapshot.processes.processes),
-            Place::Socket(row) => match &snapshot.sockets {
-                Some(answer) => {
-                    let is_it = |it: &&SocketRow| it.cookie.is_none() || it.cookie == row.cookie;
-                    let found = answer.sockets.iter().find(is_it);
-                    found.inspect(|found| **row = (*found).clone()).is_some()
-                }
+            Place::Socket(known) => match known.refresh(snapshot) {
+                Some(is_found) => is_found,
                 None => return,
             },
             Place::View(_) | Place::Sockets(_) | Place::Explain(_) => return,

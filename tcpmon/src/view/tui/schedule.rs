@@ -22,7 +22,7 @@ pub(super) struct Schedule {
     /// A user's wish does not wait for the interval.
     is_wanted: bool,
     is_asking: bool,
-    /// Names the current question. An answer to an earlier one is of no use.
+    /// Names the current question.
     ticket: u64,
 }
 
@@ -46,7 +46,7 @@ impl Schedule {
         self.is_wanted = true;
     }
 
-    /// Makes the answer that may be under way worthless.
+    /// Makes the answer that may be under way one to an earlier question.
     pub(super) const fn forget(&mut self) {
         self.ticket += 1;
     }

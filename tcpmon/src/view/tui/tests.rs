@@ -17,17 +17,16 @@ use ratatui::layout::Size;
 use super::action::{Action, Answer, Batch, Command, Effect, Request};
 use super::app::{App, TopOptions};
 use super::edit::Stroke;
-use super::feed::Snapshot;
 use super::render::render;
 use super::update::{play, update};
-use crate::core::query::{EventRow, Sockets};
+use crate::core::query::{EventRow, Picture, SCHEMA, SocketAnswer, Sockets};
 use crate::core::recording::{Playback, Speed};
 use crate::view::fixture;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Everything there is, with so many sockets.
-pub(super) fn snapshot(rows: usize, matched: u64) -> Snapshot {
+pub(super) fn snapshot(rows: usize, matched: u64) -> Picture {
     let mut verdicts = fixture::verdicts();
     for row in &mut verdicts.verdicts {
         row.what = row.what.replace(fixture::HOSTILE, "");
@@ -36,7 +35,9 @@ pub(super) fn snapshot(rows: usize, matched: u64) -> Snapshot {
             .take()
             .map(|name| name.replace(fixture::HOSTILE, ""));
     }
-    Snapshot {
+    let oldest = fixture::rows(rows.min(1)).pop();
+    Picture {
+        schema: SCHEMA,
         summary: fixture::summary(),
         verdicts,
         processes: fixture::processes(),
@@ -44,9 +45,14 @@ pub(super) fn snapshot(rows: usize, matched: u64) -> Snapshot {
             matched: Some(matched),
             ..fixture::sockets(fixture::rows(rows))
         }),
+        socket: Some(SocketAnswer {
+            socket: oldest,
+            ..fixture::socket_answer()
+        }),
         listeners: Some(fixture::listeners()),
         destinations: Some(fixture::destinations()),
         namespaces: Some(fixture::namespaces()),
+        history: None,
     }
 }
 
@@ -62,7 +68,7 @@ fn asked(effects: Vec<Effect>) -> Option<Request> {
     })
 }
 
-fn answer(app: &mut App, ticket: u64, result: Result<Snapshot, String>) -> Option<Request> {
+fn answer(app: &mut App, ticket: u64, result: Result<Picture, String>) -> Option<Request> {
     let answer = Box::new(Answer { ticket, result });
     asked(update(app, Action::Answer(answer)))
 }
@@ -72,7 +78,7 @@ fn tick(app: &mut App, now: Duration) -> Option<Request> {
 }
 
 /// Asks and answers once.
-fn feed(app: &mut App, result: Result<Snapshot, String>) {
+fn feed(app: &mut App, result: Result<Picture, String>) {
     app.schedule.forget();
     app.schedule.answered(0);
     app.schedule.want();

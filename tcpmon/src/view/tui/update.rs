@@ -12,7 +12,7 @@ use super::app::{ActiveFilter, App, Seen};
 use super::edit::FilterEdit;
 use super::history::History;
 use super::place::{Level, Place, View};
-use super::views;
+use super::views::{self, Grouping};
 use crate::core::explain::{self, Topic};
 use crate::core::recording::Playback;
 
@@ -54,6 +54,7 @@ pub(super) fn play(app: &mut App, playback: Option<Playback>) {
     let turns = |playback: &Option<Playback>| playback.as_ref().map(|playback| playback.turns);
     if app.playback.is_some() && turns(&app.playback) != turns(&playback) {
         app.history = History::default();
+        app.has_history = false;
         app.seen = Seen::default();
         app.schedule.want();
         moving::rearrange(app);
@@ -97,6 +98,11 @@ fn obey(app: &mut App, command: Command) {
             app.edit = Some(FilterEdit::new(&text, app.theme.charset()));
             moving::show_selection(app);
         }
+        Command::Group => {
+            app.grouping = Grouping::after(app.grouping);
+            go_to(app, View::Processes);
+            moving::regroup(app);
+        }
         Command::Sort => moving::sort_by(app, 1),
         Command::Reverse => moving::reverse(app),
         Command::Freeze => freeze(app),
@@ -112,8 +118,9 @@ fn obey(app: &mut App, command: Command) {
             }
         }
         Command::Complete => {
+            let names = app.names();
             if let Some(edit) = &mut app.edit {
-                edit.complete();
+                edit.complete(&names);
             }
         }
         Command::Apply => apply(app),
@@ -156,6 +163,7 @@ fn arrive(app: &mut App) {
         )
     {
         data.snapshot.sockets = None;
+        data.snapshot.socket = None;
     }
     moving::rearrange(app);
     app.schedule.forget();
@@ -181,7 +189,7 @@ fn explain_selected(app: &mut App) {
     let topic = match &app.level().place {
         Place::View(View::Diagram) => Some(Topic::State(explain::state(app.picked))),
         Place::Verdict(row) => super::rows::Listed::topic(&**row),
-        Place::Socket(row) => super::rows::Listed::topic(&**row),
+        Place::Socket(known) => super::rows::Listed::topic(&known.row),
         Place::Process(_) | Place::Explain(_) => None,
         Place::View(_) | Place::Sockets(_) => app.selected().and_then(|row| app.rows().topic(row)),
     };

@@ -271,3 +271,45 @@ fn only_what_decides_is_asked_for() {
     assert!(matches("sport 443 or container 4f79", &socket));
     assert_eq!(socket.asked.get(), 2);
 }
+
+#[test]
+fn states_that_cannot_match_are_known_beforehand() {
+    for (text, can, cannot) in [
+        (
+            "state close-wait",
+            State::CloseWait,
+            Some(State::Established),
+        ),
+        (
+            "state close-wait and pid = 1",
+            State::CloseWait,
+            Some(State::TimeWait),
+        ),
+        ("state close-wait or pid = 1", State::TimeWait, None),
+        (
+            "not state close-wait",
+            State::TimeWait,
+            Some(State::CloseWait),
+        ),
+        ("not (pid = 1 and state close-wait)", State::CloseWait, None),
+        (
+            "not (pid = 1 or state close-wait)",
+            State::Listen,
+            Some(State::CloseWait),
+        ),
+        (
+            "state connected and exclude time-wait",
+            State::SynSent,
+            Some(State::Listen),
+        ),
+        ("age > 1s", State::Listen, None),
+        ("", State::Listen, None),
+    ] {
+        let filter: Filter = text.parse().expect(text);
+        assert!(filter.can_match(can), "{text}");
+        assert!(
+            cannot.is_none_or(|state| !filter.can_match(state)),
+            "{text}"
+        );
+    }
+}

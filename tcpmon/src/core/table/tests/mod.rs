@@ -7,6 +7,7 @@ mod endpoint_rows;
 mod interleaved;
 mod invariants;
 mod owners;
+mod past;
 mod processes;
 mod queues;
 mod records;

@@ -1,33 +1,88 @@
 //! What a word of a filter may become.
 
+use std::collections::BTreeSet;
+
 use crate::core::filter;
+use crate::core::query::Picture;
 
 /// Words between conditions.
 const JOINTS: [&str; 3] = ["and", "or", "not"];
 /// Operators, after which a value stands.
 const OPERATORS: [char; 5] = ['=', '<', '>', '~', '!'];
+/// Names that are offered of each kind.
+const MOST: usize = 200;
+
+/// The names that are on the machine now, as a filter has them. Those that need quotes are left out:
+/// a word cannot become one.
+#[derive(Debug, Default)]
+pub(in super::super) struct Names {
+    processes: BTreeSet<String>,
+    pids: BTreeSet<String>,
+    units: BTreeSet<String>,
+    containers: BTreeSet<String>,
+}
+
+impl Names {
+    /// Those in a picture.
+    pub(in super::super) fn of(picture: &Picture) -> Self {
+        let rows = || picture.processes.processes.iter();
+        Self {
+            processes: plain(rows().map(|row| row.process.as_str())),
+            pids: plain(rows().map(|row| row.pid.to_string())),
+            units: plain(rows().filter_map(|row| row.unit.as_deref())),
+            containers: plain(rows().filter_map(|row| row.container.as_deref())),
+        }
+    }
+
+    fn under(&self, key: &str) -> Option<&BTreeSet<String>> {
+        match key {
+            "proc" => Some(&self.processes),
+            "pid" => Some(&self.pids),
+            "unit" => Some(&self.units),
+            "container" => Some(&self.containers),
+            _ => None,
+        }
+    }
+}
+
+fn plain<N: Into<String>>(names: impl Iterator<Item = N>) -> BTreeSet<String> {
+    let names = names.map(Into::into);
+    let plain = names.filter(|name: &String| {
+        !name.is_empty() && filter::quoted(name) == *name && last_word(name) == name
+    });
+    plain.take(MOST).collect()
+}
 
 /// The words that begin with the one at the end of `before`, and may stand there.
-pub(super) fn candidates(before: &str) -> Vec<&'static str> {
+pub(super) fn candidates(before: &str, names: &Names) -> Vec<String> {
     let word = last_word(before);
-    let wanted: Vec<&'static str> = match key_before(&before[..before.len() - word.len()]) {
+    let key = key_before(&before[..before.len() - word.len()]);
+    if let Some(names) = key.and_then(|key| names.under(key)) {
+        let fits = names.iter().filter(|name| name.starts_with(word));
+        return fits.cloned().collect();
+    }
+    let wanted: Vec<&'static str> = match key {
         Some("state" | "exclude") => filter::state_words().collect(),
         Some(_) => Vec::new(),
         None => filter::keys().chain(JOINTS).collect(),
     };
     let word = word.to_ascii_lowercase();
     let fits = wanted.into_iter().filter(|it| it.starts_with(&word));
-    fits.collect()
+    fits.map(str::to_owned).collect()
 }
 
 /// What is to be appended: what all candidates have in common, and a blank where it is one.
-pub(super) fn rest(before: &str) -> Option<String> {
+pub(super) fn rest(before: &str, names: &Names) -> Option<String> {
     let word = last_word(before);
-    let candidates = candidates(before);
+    let candidates = candidates(before, names);
     let (first, others) = candidates.split_first()?;
     let common = others.iter().fold(first.len(), |common, other| {
-        let same = first.bytes().zip(other.bytes());
-        common.min(same.take_while(|(one, other)| one == other).count())
+        let same = first.char_indices().zip(other.chars());
+        let end = same
+            .take_while(|((_, one), other)| one == other)
+            .last()
+            .map_or(0, |((at, c), _)| at + c.len_utf8());
+        common.min(end)
     });
     let rest = first.get(word.len()..common)?;
     let blank = if others.is_empty() { " " } else { "" };
@@ -36,7 +91,7 @@ pub(super) fn rest(before: &str) -> Option<String> {
 }
 
 fn last_word(text: &str) -> &str {
-    let is_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
     &text[text.trim_end_matches(is_word).len()..]
 }
 
@@ -51,6 +106,16 @@ fn key_before(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names() -> Names {
+        let set = |names: &[&str]| plain(names.iter().copied());
+        Names {
+            processes: set(&["nginx", "ngrep", "größe", "größer", "two words", "", "and"]),
+            pids: set(&["17", "1234"]),
+            units: set(&["web@1.service", "db.service"]),
+            containers: set(&["4f797c539e6c"]),
+        }
+    }
 
     #[test]
     fn completed() {
@@ -67,16 +132,34 @@ mod tests {
             ("proc = sta", None),
             ("state = estab and ag", Some("e ")),
             ("größe", None),
+            ("proc = n", Some("g")),
+            ("proc ~ ngi", Some("nx ")),
+            ("proc = g", Some("röße")),
+            ("unit = web@", Some("1.service ")),
+            ("unit=d", Some("b.service ")),
+            ("container = 4", Some("f797c539e6c ")),
+            ("pid = 12", Some("34 ")),
+            ("proc = N", None),
         ] {
-            assert_eq!(rest(before).as_deref(), expected, "{before}");
+            assert_eq!(rest(before, &names()).as_deref(), expected, "{before}");
         }
     }
 
     #[test]
     fn every_candidate_begins_with_what_is_there() {
-        for word in candidates("state c") {
+        for word in candidates("state c", &names()) {
             assert!(word.starts_with('c'), "{word}");
         }
-        assert_eq!(candidates("state zzz"), [""; 0]);
+        assert_eq!(candidates("state zzz", &names()), [""; 0]);
+    }
+
+    #[test]
+    fn what_needs_quotes_is_not_offered() {
+        assert_eq!(candidates("proc = t", &names()), [""; 0]);
+        assert_eq!(
+            candidates("proc = a", &names()),
+            [""; 0],
+            "a word of the language"
+        );
     }
 }

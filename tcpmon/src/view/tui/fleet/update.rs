@@ -139,6 +139,7 @@ fn obey(app: &mut App, command: Command) {
         | Command::View(_)
         | Command::NextView
         | Command::PreviousView
+        | Command::Group
         | Command::Older(_)
         | Command::Newer(_)
         | Command::Play(_)

@@ -42,8 +42,9 @@ fn editing(app: &App, edit: &FilterEdit, columns: usize) -> Vec<Line<'static>> {
     let Some(error) = edit.error.as_ref().filter(|_| !edit.is_unfinished()) else {
         let words = match edit.text().is_empty() {
             true => EXAMPLE.to_owned(),
-            false => edit.candidates().join(" "),
+            false => edit.candidates(&app.names()).join(" "),
         };
+        let words = sanitise_bounded(&words, columns, app.theme.charset());
         let words = format!("{:indent$}{words}", "", indent = width(PROMPT));
         let words = Line::styled(exactly(&words, columns), app.theme.quiet());
         return vec![prompt, words, keys];

@@ -117,7 +117,7 @@ fn mark(app: &App) -> Option<(String, Style)> {
         return Some((place(app, playback), app.theme.frozen()));
     }
     if let (Some(_), Some(moment)) = (app.past, app.moment()) {
-        let ago = app.now.saturating_sub(moment.at).as_secs_f64();
+        let ago = app.history_now().saturating_sub(moment.at).as_secs_f64();
         let ago = age(ago, false, app.theme.charset());
         return Some((format!(" PAST {ago} ago, End: now "), app.theme.frozen()));
     }

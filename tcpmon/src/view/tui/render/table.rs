@@ -48,6 +48,9 @@ fn pieces(app: &App, visible: usize, columns: usize) -> Vec<String> {
         Place::Sockets(_) => "sockets".to_owned(),
         place => place.title().to_lowercase(),
     };
+    if let (Place::View(View::Processes), Some(grouping)) = (place, app.grouping) {
+        what.push_str(&format!(" by {}", grouping.name()));
+    }
     if let Some(order) = order(app) {
         what.push_str(", ");
         what.push_str(&order);
@@ -103,6 +106,9 @@ fn emptiness(app: &App) -> &'static str {
     let place = &app.level().place;
     match (place, app.past, &app.data) {
         (Place::View(View::Events), ..) => "waiting for the first transition",
+        (Place::View(View::Processes), Some(_), _) => {
+            "The processes of then are not kept: this command had not begun. End: now"
+        }
         (_, Some(_), _) => {
             "Of the past only states, edges, verdicts and processes are kept. End: now"
         }

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::super::app::App;
 use super::super::panes::Panes;
 use super::super::place::View;
-use super::super::views::diagram;
+use super::super::views::{self, diagram};
 use crate::view::format::{sanitise_bounded, width};
 
 /// Columns of a step of the way.
@@ -71,7 +71,8 @@ fn way(app: &App, columns: usize) -> Line<'static> {
             .map(|level| sanitise_bounded(&level.place.title(), STEP, charset)),
     );
     let mut steps: Vec<String> = steps.collect();
-    let room = columns.saturating_sub(2);
+    let position = position(app);
+    let room = columns.saturating_sub(2 + width(&position));
     while steps.len() > 1 && width(&steps.join(separator)) > room {
         steps.remove(0);
     }
@@ -80,8 +81,29 @@ fn way(app: &App, columns: usize) -> Line<'static> {
         .iter()
         .map(|step| format!("{step}{separator}"))
         .collect();
+    let used = 1 + width(&before) + width(&last) + width(&position);
+    let gap = " ".repeat(columns.saturating_sub(used));
     Line::from(vec![
         Span::styled(format!(" {before}"), app.theme.quiet()),
         Span::styled(last, app.theme.strong()),
+        Span::raw(gap),
+        Span::styled(position, app.theme.quiet()),
     ])
+}
+
+/// Which lines of a page are shown, where there are more: `lines 1-25 of 40`.
+fn position(app: &App) -> String {
+    let level = app.level();
+    let visible = app.visible_rows();
+    if !level.place.is_page() {
+        return String::new();
+    }
+    let lines = views::page(app).len();
+    match lines > visible {
+        true => {
+            let last = (level.scroll + visible).min(lines);
+            format!("  lines {}-{last} of {lines}", level.scroll + 1)
+        }
+        false => String::new(),
+    }
 }

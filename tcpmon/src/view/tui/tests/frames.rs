@@ -5,6 +5,8 @@ use ratatui::style::{Color, Modifier};
 use super::*;
 use crate::view::format::Charset;
 use crate::view::tui::app::ActiveFilter;
+use crate::view::tui::edit::FilterEdit;
+use crate::view::tui::history::SPAN;
 use crate::view::tui::place::View;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (100, 30), (160, 50)];
@@ -21,46 +23,63 @@ fn in_view(view: View, options: &TopOptions, (width, height): (u16, u16)) -> App
 
 #[test]
 fn every_view_at_every_size() {
+    let plain = TopOptions {
+        color: false,
+        ..TopOptions::default()
+    };
     for view in View::ALL {
         for size in SIZES {
-            let app = in_view(view, &TopOptions::default(), size);
-            let name = view.name().to_lowercase();
-            golden(&format!("{name}-{}x{}", size.0, size.1), &app);
+            let name = format!("{}-{}x{}", view.name().to_lowercase(), size.0, size.1);
+            let coloured = in_view(view, &TopOptions::default(), size);
+            let plain = in_view(view, &plain, size);
+            golden(&name, &plain);
+            assert_eq!(
+                frame(&coloured),
+                frame(&plain),
+                "colour is never all that tells"
+            );
+            same_as_golden(&format!("{name}-styles"), &styles(&coloured, &plain));
         }
     }
 }
 
-/// Symbols and, below each line of them, one letter for each colour and weight that is not ordinary.
-fn colored(app: &App) -> String {
+/// One letter for each colour and weight that is not ordinary.
+fn marks(app: &App) -> Vec<String> {
     let buffer = draw(app);
-    let mut text = String::new();
-    for row in buffer.area.rows() {
-        let cells = || row.columns().map(|cell| &buffer[(cell.x, cell.y)]);
-        let symbols: String = cells().map(|cell| cell.symbol()).collect();
-        let marks = cells().map(|cell| match (cell.fg, cell.modifier) {
-            (Color::Red, _) => 'r',
-            (Color::Yellow, _) => 'y',
-            (Color::Green, _) => 'g',
-            (Color::Cyan, _) => 'c',
-            (Color::Blue, _) => 'b',
-            (_, modifier) if modifier.contains(Modifier::REVERSED) => '#',
-            (Color::DarkGray, _) => '.',
-            (_, modifier) if modifier.contains(Modifier::BOLD) => '*',
-            _ => ' ',
-        });
-        let marks: String = marks.collect();
-        text.push_str(&format!("{}\n{}\n", symbols.trim_end(), marks.trim_end()));
-    }
-    text
+    let mark = |cell: &ratatui::buffer::Cell| match (cell.fg, cell.modifier) {
+        (Color::Red, _) => 'r',
+        (Color::Yellow, _) => 'y',
+        (Color::Green, _) => 'g',
+        (Color::Cyan, _) => 'c',
+        (Color::Blue, _) => 'b',
+        (_, modifier) if modifier.contains(Modifier::REVERSED) => '#',
+        (Color::DarkGray, _) => '.',
+        (_, modifier) if modifier.contains(Modifier::BOLD) => '*',
+        _ => ' ',
+    };
+    let rows = buffer.area.rows().map(|row| {
+        let marks: String = row
+            .columns()
+            .map(|cell| mark(&buffer[(cell.x, cell.y)]))
+            .collect();
+        marks.trim_end().to_owned()
+    });
+    rows.collect()
 }
 
-#[test]
-fn colours() {
-    for view in [View::Overview, View::Sockets, View::Diagram] {
-        let app = in_view(view, &TopOptions::default(), (80, 24));
-        let name = view.name().to_lowercase();
-        same_as_golden(&format!("{name}-colours"), &colored(&app));
+/// Each line of the screen, and below it how it looks with colours (`+`) and without (`-`).
+fn styles(coloured: &App, plain: &App) -> String {
+    let mut text = String::new();
+    let looks = marks(coloured).into_iter().zip(marks(plain));
+    for (line, (on, off)) in frame(coloured).lines().zip(looks) {
+        text.push_str(&format!(" {line}\n"));
+        for (sign, marks) in [('+', on), ('-', off)] {
+            if !marks.is_empty() {
+                text.push_str(&format!("{sign}{marks}\n"));
+            }
+        }
     }
+    text
 }
 
 #[test]
@@ -134,21 +153,25 @@ fn going_back_forgets_what_was_seen_later() {
     let mut app = replayed(80, 24);
     press_and_feed(&mut app, Command::View(View::Events));
     happen(&mut app, vec![fixture::event(); 3], 12);
+    app.has_history = true;
     for second in 100..110 {
         play(&mut app, Some(playback(second)));
         feed(&mut app, Ok(snapshot(4, 4)));
     }
     let course = |app: &App| app.history.span();
-    assert_eq!(course(&app), Some((SECOND * 95, SECOND * 109)));
+    let at = |seconds| SPAN + SECOND * seconds;
+    assert_eq!(course(&app), Some((at(95), at(109))));
+    assert!(!app.wants().history);
     let back = Playback {
         turns: 1,
         ..playback(20)
     };
     play(&mut app, Some(back));
     assert_eq!(course(&app), None);
+    assert!(app.wants().history, "what was before is asked for");
     assert_eq!(app.rows().count(), 0, "its events were later");
     feed(&mut app, Ok(snapshot(4, 4)));
-    assert_eq!(course(&app), Some((SECOND * 20, SECOND * 20)));
+    assert_eq!(course(&app), Some((at(20), at(20))));
 }
 
 #[test]
@@ -158,6 +181,29 @@ fn too_small() {
         let have = format!("need 60x12, have {width}x{height}");
         for (line, whole) in frame(&app).lines().zip(["terminal too small:", &have]) {
             assert!(whole.starts_with(line), "{line}");
+        }
+    }
+}
+
+/// The terminal has another size already, and the news of it is not here yet.
+#[test]
+fn a_frame_of_another_size_than_the_terminal_breaks_nothing() {
+    for view in View::ALL {
+        for size in SIZES {
+            let mut app = in_view(view, &TopOptions::default(), size);
+            for depth in 0..4 {
+                for (width, height) in [(1, 1), (200, 1), (1, 90), (50, 3), (80, 12), (300, 90)] {
+                    for is_typed in [false, true] {
+                        app.edit = is_typed.then(FilterEdit::default);
+                        app.help = (depth == 3).then_some(0);
+                        let backend = TestBackend::new(width, height);
+                        let mut terminal = Terminal::new(backend).unwrap();
+                        terminal.draw(|frame| render(frame, &app)).unwrap();
+                    }
+                }
+                (app.edit, app.help) = (None, None);
+                press(&mut app, &[Command::Open]);
+            }
         }
     }
 }

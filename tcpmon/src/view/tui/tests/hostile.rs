@@ -14,7 +14,7 @@ fn names() -> [String; 4] {
     ]
 }
 
-fn hostile(name: &str) -> Snapshot {
+fn hostile(name: &str) -> Picture {
     let named = || name.to_owned();
     let mut all = snapshot(3, 3);
     for row in &mut all.sockets.as_mut().unwrap().sockets {

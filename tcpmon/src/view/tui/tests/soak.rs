@@ -41,7 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Sockets as they come and go, and so many of everything else.
-fn churn(sockets: usize, others: usize, matched: u64) -> Snapshot {
+fn churn(sockets: usize, others: usize, matched: u64) -> Picture {
     fn some<T: Clone>(rows: &mut Vec<T>, count: usize) {
         let all = rows.clone();
         *rows = all.into_iter().cycle().take(count).collect();

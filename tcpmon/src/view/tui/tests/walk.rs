@@ -1,6 +1,7 @@
 //! From a verdict to the descriptor, and back.
 
 use super::*;
+use crate::core::query::PastMoment;
 use crate::view::tui::place::{Place, View};
 
 #[test]
@@ -141,4 +142,128 @@ fn the_past_is_shown_with_its_age_and_end_is_now() {
     assert_eq!(app.past, None);
     press(&mut app, &[Command::Older(60), Command::Bottom]);
     assert_eq!(app.past, None);
+}
+
+#[test]
+fn the_past_before_the_command_is_the_agents() {
+    let mut app = app(100, 30);
+    assert!(app.wants().history);
+    let mut first = snapshot(0, 0);
+    let past = |age: u32| PastMoment {
+        age_seconds: age.into(),
+        events_per_second: 7.0,
+        states: [(age.into(), 1.5, Some(90.0), false); 11],
+        edges: Vec::new(),
+    };
+    first.history = Some((0..900).rev().map(past).collect());
+    feed(&mut app, Ok(first));
+    assert!(!app.wants().history, "once is enough");
+    let line = |app: &App, name: &str| {
+        let shown = frame(app);
+        let line = shown.lines().find(|line| line.contains(name));
+        line.expect("a state").to_owned()
+    };
+    let course = line(&app, "LISTEN");
+    assert!(course.contains("███"), "five minutes at once: {course}");
+    press(&mut app, &[Command::Older(60)]);
+    let shown = frame(&app);
+    assert!(shown.contains("PAST 1m00s ago"), "{shown}");
+    assert!(line(&app, "CLOSE_WAIT").contains(" 60 "), "{shown}");
+    assert!(
+        shown.contains("The verdicts of then are not kept"),
+        "{shown}"
+    );
+    press(&mut app, &[Command::View(View::Processes)]);
+    assert!(frame(&app).contains("The processes of then are not kept"));
+}
+
+#[test]
+fn what_came_for_another_view_still_tells_of_the_machine() {
+    let mut app = app(100, 30);
+    let first = tick(&mut app, Duration::ZERO).expect("a question");
+    press(&mut app, &[Command::View(View::Events)]);
+    answer(&mut app, first.ticket, Ok(snapshot(3, 3)));
+    assert!(frame(&app).contains("web-1.example.net"), "{}", frame(&app));
+    // Had the agent died just then: what came is old, not missing.
+    tick(&mut app, SECOND * 60);
+    let shown = frame(&app);
+    assert!(
+        shown.contains("STALE 60s") || shown.contains("STALE 1m00s"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_socket_shows_how_it_came_to_be_and_what_its_connection_is_like() {
+    let mut app = fed(100, 30);
+    press_and_feed(&mut app, Command::View(View::Sockets));
+    press_and_feed(&mut app, Command::Open);
+    assert!(frame(&app).contains("  lines 1-26 of "), "{}", frame(&app));
+    update(&mut app, Action::Resize(100, 60));
+    assert!(!frame(&app).contains("  lines 1-"));
+    let question = app.wants().socket;
+    assert!(question.is_some_and(|question| question.cookie > 0));
+    let shown = frame(&app);
+    for expected in [
+        "03:00:01.000  LISTEN → SYN_RECV: passive open",
+        "03:02:04.500  ESTABLISHED → CLOSE_WAIT: passive close after 2m03s",
+        "SYN_RECV → ESTABLISHED: established after 104µs",
+        "1.5ms ± 750µs, at best 900µs",
+        "517 bytes",
+        "2 segments in all",
+    ] {
+        assert!(shown.contains(expected), "{expected} in {shown}");
+    }
+}
+
+#[test]
+fn a_click_on_a_verdict_opens_it() {
+    let mut app = fed(100, 30);
+    let rule = frame(&app)
+        .lines()
+        .position(|line| line.contains("what is wrong"));
+    let row = u16::try_from(rule.expect("a rule") + 1).expect("on the screen");
+    update(&mut app, Action::Click(30, row));
+    let Place::Verdict(_) = &app.level().place else {
+        panic!("another place");
+    };
+}
+
+#[test]
+fn processes_stand_together_by_program_unit_and_container() {
+    let mut app = fed(100, 30);
+    press(&mut app, &[Command::Group]);
+    assert_eq!(app.view, View::Processes);
+    assert!(
+        frame(&app).contains("processes by program"),
+        "{}",
+        frame(&app)
+    );
+    feed(&mut app, Ok(snapshot(40, 40)));
+    assert!(app.rows().count() > 0);
+    press(&mut app, &[Command::Open]);
+    let filter = app.scope().text.clone();
+    assert!(filter.starts_with("proc = "), "{filter}");
+    press(&mut app, &[Command::Back, Command::Group]);
+    assert!(frame(&app).contains("processes by unit"));
+    press(&mut app, &[Command::Group]);
+    assert!(frame(&app).contains("processes by container"));
+    press(&mut app, &[Command::Group]);
+    assert!(frame(&app).contains("── processes ─"), "{}", frame(&app));
+}
+
+#[test]
+fn names_that_are_there_complete_a_filter() {
+    let mut app = fed(100, 30);
+    press(&mut app, &[Command::EditFilter]);
+    let name = fixture::processes().processes[0].process.clone();
+    typed(&mut app, "proc = ");
+    typed(&mut app, &name[..2]);
+    press(&mut app, &[Command::Complete]);
+    let edit = app.edit.as_ref().expect("still typed");
+    assert!(
+        edit.text().starts_with(&format!("proc = {name}")),
+        "{}",
+        edit.text()
+    );
 }

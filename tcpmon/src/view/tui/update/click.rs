@@ -6,7 +6,7 @@ use super::super::action::Command;
 use super::super::app::App;
 use super::super::place::{Place, View};
 use super::super::render::{column_at, tab_at};
-use super::super::views::diagram;
+use super::super::views::{self, diagram};
 use super::{go_to, moving, obey};
 
 /// Lines of a table above its rows: what is shown, and the headings.
@@ -38,7 +38,11 @@ pub(super) fn click(app: &mut App, column: u16, row: u16) {
                 app.picked = state;
             }
         }
-        Place::View(View::Overview) => {}
+        Place::View(View::Overview) => {
+            if let Some(line) = views::overview::verdict_at(app, panes.body, row) {
+                click_row(app, line);
+            }
+        }
         Place::View(_) | Place::Sockets(_) => {
             let line = row - panes.body.y;
             if line + 1 == ABOVE {

@@ -84,8 +84,20 @@ pub(super) fn show_selection(app: &mut App) {
     app.level_mut().cursor.show(total, visible);
 }
 
+/// Shows the processes in other groups: other rows, with columns of their own.
+pub(super) fn regroup(app: &mut App) {
+    let level = app.level_mut();
+    (level.order, level.widths) = (None, Vec::new());
+    rearrange(app);
+    select(app, 0);
+}
+
 /// Puts new rows in order and finds the selected one again.
 pub(super) fn rearrange(app: &mut App) {
+    let grouped = app
+        .grouping
+        .map(|grouping| grouping.groups(app.processes()));
+    app.groups = grouped.unwrap_or_default();
     let charset = app.theme.charset();
     let mut widths = std::mem::take(&mut app.level_mut().widths);
     let (order, rows) = (app.sorts_itself(), app.rows());

@@ -4,35 +4,58 @@ use super::super::action::{Answer, Batch};
 use super::super::app::{App, Data, EVENTS};
 use super::super::history::Moment;
 use super::moving;
+use crate::core::query::Picture;
 
+/// Takes an answer. One to an earlier question says nothing of the sockets that are shown now; what it
+/// says of the machine counts, or a screen that is opened early would stay empty for another round.
 pub(super) fn answer(app: &mut App, answer: Answer) {
-    if !app.schedule.answered(answer.ticket) {
+    let is_current = app.schedule.answered(answer.ticket);
+    // A frozen screen takes only what was asked for since.
+    if !is_current && app.is_frozen {
         return;
     }
     match answer.result {
-        Ok(mut snapshot) => {
-            app.error = None;
-            let now = app.now;
-            let moment = Moment::new(app.time(), &snapshot, app.theme.charset());
-            app.history.add(moment.clone());
-            for level in &mut app.trail {
-                level.refresh(&snapshot, now);
-            }
-            if let Some(older) = app.data.take() {
-                snapshot.fill_from(older.snapshot);
-            }
-            app.data = Some(Data {
-                snapshot,
-                arrived: now,
-                moment,
-            });
-            moving::rearrange(app);
-        }
+        Ok(picture) => show(app, picture, is_current),
         Err(error) => {
             app.error = Some(error);
             moving::show_selection(app);
         }
     }
+}
+
+fn show(app: &mut App, mut picture: Picture, is_current: bool) {
+    let now = app.now;
+    app.error = None;
+    let at = app.history_now();
+    if let Some(past) = picture.history.take() {
+        app.history.begin(at, &past);
+        app.has_history = true;
+    }
+    let moment = Moment::new(at, &picture, app.theme.charset());
+    app.history.add(moment.clone());
+    if is_current {
+        for level in &mut app.trail {
+            level.refresh(&picture, now);
+        }
+    }
+    let older = app.data.take().map(|data| data.snapshot);
+    if !is_current {
+        let older = older.as_ref();
+        picture.sockets = older.and_then(|older| older.sockets.clone());
+        picture.socket = None;
+    }
+    if let Some(older) = older {
+        // What was not asked for again.
+        picture.listeners = picture.listeners.or(older.listeners);
+        picture.destinations = picture.destinations.or(older.destinations);
+        picture.namespaces = picture.namespaces.or(older.namespaces);
+    }
+    app.data = Some(Data {
+        snapshot: picture,
+        arrived: now,
+        moment,
+    });
+    moving::rearrange(app);
 }
 
 /// Puts the newest in front. A frozen screen counts what it does not show.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::core::query::Picture;
 use crate::core::query::Sort;
 use crate::view::tui::action::{Answer, Batch};
 use crate::view::tui::app::TopOptions;
-use crate::view::tui::feed::Snapshot;
 use crate::view::tui::tests::snapshot;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ fn press(app: &mut App, command: Command) -> Option<Request> {
     fetch(update(app, Action::Command(command)))
 }
 
-fn answer(app: &mut App, ticket: u64, result: Result<Snapshot, String>) -> Option<Request> {
+fn answer(app: &mut App, ticket: u64, result: Result<Picture, String>) -> Option<Request> {
     let answer = Box::new(Answer { ticket, result });
     fetch(update(app, Action::Answer(answer)))
 }
@@ -69,7 +69,8 @@ fn asks_for_nothing_that_is_not_shown() {
         app.view = view;
         let wants = tick(&mut app, Duration::ZERO).unwrap().wants;
         assert_eq!(wants.sockets.is_some(), view == View::Sockets);
-        assert_eq!(wants.listeners.is_some(), view == View::Listeners);
+        let queues = matches!(view, View::Overview | View::Listeners);
+        assert_eq!(wants.listeners.is_some(), queues, "{view:?}");
         let limits = matches!(view, View::Overview | View::Namespaces);
         assert_eq!(wants.namespaces, limits, "{view:?}");
     }

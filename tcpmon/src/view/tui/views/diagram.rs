@@ -12,10 +12,10 @@ use super::super::action::Command;
 use super::super::app::App;
 use super::super::history::Moment;
 use super::super::place::{Place, Scope};
-use super::overview;
+use super::{overview, short_count};
 use crate::view::column::UNKNOWN;
 use crate::view::diagram::{self, COMPACT, FULL, Layout, Node, Path};
-use crate::view::format::{age, count, rate};
+use crate::view::format::{age, rate};
 
 /// The layout for a body, and its upper left corner; `None` where none fits.
 fn place(body: Rect) -> Option<(&'static Layout, Position)> {
@@ -29,6 +29,12 @@ fn place(body: Rect) -> Option<(&'static Layout, Position)> {
 
 /// Draws it.
 pub(in super::super) fn draw(buffer: &mut Buffer, app: &App, body: Rect) {
+    // Between a resize of the terminal and the news of it nothing may be left of the body: its corner is
+    // outside of the buffer then, where writing panics.
+    let body = body.intersection(buffer.area);
+    if body.is_empty() {
+        return;
+    }
     let Some((layout, origin)) = place(body) else {
         return without_a_picture(buffer, app, body);
     };
@@ -45,7 +51,7 @@ pub(in super::super) fn draw(buffer: &mut Buffer, app: &App, body: Rect) {
     let label = |state| {
         let it = moment.of(state)?;
         let mark = if overview::is_trouble(it) { "!" } else { "" };
-        Some(format!("{mark}{}", short(it.sockets)))
+        Some(format!("{mark}{}", short_count(it.sockets)))
     };
     let lit = |path: &Path| Some(rate(per_second(moment, path)?));
     let picture = diagram::draw_live(layout, charset, label, lit, false);
@@ -98,15 +104,6 @@ fn without_a_picture(buffer: &mut Buffer, app: &App, body: Rect) {
     let lines = overview::states(app, states, 3);
     for (line, row) in lines.iter().zip(states.rows()) {
         buffer.set_line(row.x, row.y, line, row.width);
-    }
-}
-
-/// Counts longer than their box are rounded.
-fn short(sockets: u64) -> String {
-    match sockets {
-        0..100_000 => count(sockets),
-        100_000..10_000_000 => format!("{}k", sockets / 1000),
-        _ => format!("{}M", sockets / 1_000_000),
     }
 }
 
@@ -263,7 +260,7 @@ mod tests {
     #[test]
     fn counts_fit_their_box() {
         for sockets in [0, 99_999, 100_000, 9_999_999, 10_000_000, 999_000_000] {
-            let label = format!("!{}", short(sockets));
+            let label = format!("!{}", short_count(sockets));
             assert!(width(&label) <= 7, "{label}");
         }
     }

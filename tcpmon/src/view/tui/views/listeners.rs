@@ -122,10 +122,9 @@ impl Listed for ListenerRow {
         }
     }
 
-    /// Its queue is full: the kernel accepts one more than the limit (`sk_acceptq_is_full` of
-    /// `include/net/sock.h`).
+    /// Its queue is full.
     fn stands_out(&self) -> bool {
-        matches!((self.queue, self.queue_limit), (Some(queue), Some(limit)) if queue > limit)
+        fullness(self).is_some_and(|share| share >= 1.0)
     }
 
     fn open(&self) -> Option<Place> {
@@ -135,4 +134,10 @@ impl Listed for ListenerRow {
             &[on_port, in_netns(self.netns)],
         )
     }
+}
+
+/// The share of its accept queue that is taken: the kernel accepts one more than the limit
+/// (`sk_acceptq_is_full` of `include/net/sock.h`).
+pub(in super::super) fn fullness(row: &ListenerRow) -> Option<f64> {
+    Some(f64::from(row.queue?) / (f64::from(row.queue_limit?) + 1.0))
 }

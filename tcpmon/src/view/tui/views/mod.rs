@@ -4,6 +4,7 @@ pub(super) mod destinations;
 pub(super) mod diagram;
 pub(super) mod events;
 pub(super) mod explain;
+mod groups;
 pub(super) mod listeners;
 pub(super) mod namespaces;
 pub(super) mod overview;
@@ -11,8 +12,10 @@ pub(super) mod process;
 pub(super) mod processes;
 pub(super) mod socket;
 pub(super) mod sockets;
+mod transport;
 pub(super) mod verdict;
 
+pub(super) use groups::{GroupRow, Grouping};
 use ratatui::text::Line;
 
 use super::app::{ActiveFilter, App};
@@ -28,13 +31,13 @@ pub(super) fn page(app: &App) -> Vec<Line<'static>> {
         Place::Verdict(row) => verdict::page(row, theme, columns),
         Place::Explain(topic) => explain::page(*topic, theme, columns),
         Place::Process(row) => process::page(row, theme, columns),
-        Place::Socket(row) => {
+        Place::Socket(known) => {
             let verdicts = app
                 .data
                 .as_ref()
                 .map(|data| &data.snapshot.verdicts.verdicts);
             let verdicts = verdicts.map_or(&[][..], Vec::as_slice);
-            socket::page(row, &app.seen, verdicts, theme, columns)
+            socket::page(known, &app.seen, verdicts, theme, columns)
         }
         Place::View(_) | Place::Sockets(_) => return Vec::new(),
     };
@@ -65,9 +68,29 @@ fn name(name: Option<&str>, charset: Charset) -> String {
     }
 }
 
+/// A count in six columns at most: longer ones are rounded down.
+fn short_count(number: u64) -> String {
+    match number {
+        0..100_000 => count(number),
+        100_000..10_000_000 => format!("{}k", number / 1000),
+        _ => format!("{}M", number / 1_000_000),
+    }
+}
+
 /// A number that may be unknown.
 fn number(number: Option<u64>) -> String {
     number.map_or_else(|| UNKNOWN.to_owned(), count)
+}
+
+/// How long something took, in seconds: on loopback often less than a millisecond.
+fn lasted(seconds: f64, charset: Charset) -> String {
+    match seconds {
+        brief if (0.0..0.000_999_5).contains(&brief) => {
+            format!("{:.0}{}s", brief * 1e6, charset.pick("µ", "u"))
+        }
+        short if (0.0..0.009_95).contains(&short) => format!("{:.1}ms", short * 1e3),
+        _ => age(seconds, false, charset),
+    }
 }
 
 /// A share from 0 to 1.

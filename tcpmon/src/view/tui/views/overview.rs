@@ -1,5 +1,7 @@
 //! The machine at a glance: what is wrong, in sentences; the states; how far the limits are.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -8,7 +10,7 @@ use super::super::app::App;
 use super::super::history::{Moment, StateAt};
 use super::super::page;
 use super::super::render::{exactly, rule};
-use super::{destinations, namespaces, processes};
+use super::{destinations, listeners, namespaces, processes};
 use crate::core::verdict::Severity;
 use crate::view::attention::stands_out;
 use crate::view::column::UNKNOWN;
@@ -20,10 +22,16 @@ use crate::view::format::{
 const NAME: usize = 11;
 /// Name, count, rate and age of a state.
 const FACTS: usize = 1 + NAME + 9 + 9 + 9;
+/// The same where two states stand side by side, without the course.
+const TIGHT: usize = 1 + NAME + 7 + 8 + 8;
 /// Name and count of a state.
 const SHORT: usize = 20;
-/// The widest a course is drawn: the longest time that is kept, in seconds a column.
+/// The widest a course is drawn, in columns.
 const COURSE: usize = 120;
+/// The narrowest: little more than a minute a column.
+const LEAST_COURSE: usize = 4;
+/// The time that a course shows.
+const SHOWN: Duration = Duration::from_secs(5 * 60);
 /// From this height on every state has a line of its own.
 const ROOMY: u16 = 24;
 /// Below this one there are but names and counts.
@@ -80,7 +88,7 @@ pub(in super::super) fn verdicts_shown(app: &App, body: Rect) -> usize {
 
 fn lines_each(app: &App, room: usize) -> usize {
     let verdicts = match (app.past, app.moment()) {
-        (Some(_), Some(moment)) => moment.verdicts.len(),
+        (Some(_), Some(moment)) => moment.verdicts.as_ref().map_or(0, Vec::len),
         _ => app.rows().count(),
     };
     (room / verdicts.max(1)).clamp(1, SENTENCE)
@@ -103,41 +111,58 @@ pub(in super::super) fn lines(app: &App, body: Rect) -> Vec<Line<'static>> {
 fn verdicts(app: &App, area: Rect) -> Vec<Line<'static>> {
     let columns = usize::from(area.width);
     let mut lines = vec![rule(app.theme, &["what is wrong".to_owned()], columns)];
+    lines.extend(told(app, area).into_iter().map(|(_, line)| line));
+    lines
+}
+
+/// The place among those shown of the verdict at a row of the screen.
+pub(in super::super) fn verdict_at(app: &App, body: Rect, row: u16) -> Option<usize> {
+    let area = parts(body).verdicts;
+    let line = row.checked_sub(area.y + 1)?;
+    let (place, _) = told(app, area).into_iter().nth(line.into())?;
+    place.filter(|_| app.past.is_none())
+}
+
+/// The lines of the verdicts that are shown, each with the place of its verdict among them; `None` of
+/// what is no verdict.
+fn told(app: &App, area: Rect) -> Vec<(Option<usize>, Line<'static>)> {
+    let columns = usize::from(area.width);
     let room = usize::from(area.height.saturating_sub(1));
     let each = lines_each(app, room);
+    let remark = |words: &str| vec![(None, Line::styled(format!("  {words}"), app.theme.quiet()))];
+    let mut lines = Vec::new();
+    let mut tell = |place: usize, told, is_selected| {
+        let sentence = sentence(app, told, is_selected, columns, each);
+        lines.extend(sentence.into_iter().map(|line| (Some(place), line)));
+    };
     if let (Some(_), Some(moment)) = (app.past, app.moment()) {
-        for (severity, what) in moment.verdicts.iter().take(room / each) {
-            lines.extend(sentence(app, (*severity, None, what), false, columns, each));
+        let Some(verdicts) = &moment.verdicts else {
+            return remark("The verdicts of then are not kept: this command had not begun.");
+        };
+        for (place, (severity, what)) in verdicts.iter().take(room / each).enumerate() {
+            tell(place, (*severity, None, what.as_str()), false);
         }
-        if moment.verdicts.is_empty() {
-            lines.push(Line::raw("  Nothing was wrong then."));
+        if verdicts.is_empty() {
+            return vec![(None, Line::raw("  Nothing was wrong then."))];
         }
         return lines;
     }
     let Some(data) = &app.data else {
-        lines.push(Line::styled(
-            "  waiting for the first answer",
-            app.theme.quiet(),
-        ));
-        return lines;
+        return remark("waiting for the first answer");
     };
     let answer = &data.snapshot.verdicts;
-    let level = app.level();
-    let shown = answer
-        .verdicts
-        .iter()
-        .enumerate()
-        .skip(level.cursor.offset());
-    for (index, row) in shown.take(room / each) {
+    let cursor = &app.level().cursor;
+    let shown = answer.verdicts.iter().enumerate().skip(cursor.offset());
+    for (place, (index, row)) in shown.take(room / each).enumerate() {
         let told = (row.severity, Some(row.since_seconds), row.what.as_str());
-        let is_selected = index == level.cursor.index();
-        lines.extend(sentence(app, told, is_selected, columns, each));
+        tell(place, told, index == cursor.index());
     }
     if answer.verdicts.is_empty() {
-        lines.push(Line::raw(match answer.judged_age_seconds {
+        let words = match answer.judged_age_seconds {
             Some(_) => "  Nothing is wrong: no leak, no pile-up, no queue overflows.",
             None => "  Nothing was judged yet: the first look at the sockets is under way.",
-        }));
+        };
+        return vec![(None, Line::raw(words))];
     }
     lines
 }
@@ -196,16 +221,57 @@ fn readable(what: &str, charset: Charset) -> String {
     }
 }
 
+/// How much is said of a state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Its count alone.
+    Short,
+    /// Two side by side, and a short course.
+    Tight,
+    /// All, and the course as wide as there is room.
+    Wide,
+}
+
+impl Form {
+    const fn of(columns: usize) -> Self {
+        const ROOM_FOR_ALL: usize = FACTS + 3 + LEAST_COURSE;
+        match columns {
+            ROOM_FOR_ALL.. => Self::Wide,
+            TIGHT.. => Self::Tight,
+            _ => Self::Short,
+        }
+    }
+
+    /// Columns of the course, of so many of a state.
+    fn course(self, columns: usize) -> usize {
+        let room = match self {
+            Self::Short => 0,
+            // A blank before it.
+            Self::Tight => columns.saturating_sub(TIGHT + 1),
+            Self::Wide => columns.saturating_sub(FACTS + 3),
+        };
+        if room < LEAST_COURSE {
+            0
+        } else {
+            room.min(COURSE)
+        }
+    }
+}
+
 /// The states, `columns` side by side; with a heading where there is room for more than counts.
 pub(in super::super) fn states(app: &App, area: Rect, columns: usize) -> Vec<Line<'static>> {
-    let is_short = usize::from(area.width) / columns < FACTS;
     let wide = usize::from(area.width) / columns;
+    let form = Form::of(wide);
     let rows = tcpmon_common::State::RFC.len().div_ceil(columns);
     let mut lines = Vec::new();
-    if !is_short {
-        let heading = cells(" ", "STATE", "SOCKETS", Some(["RATE", "OLDEST"]));
-        let course = if wide >= FACTS + 20 { "  COURSE" } else { "" };
-        let heading = exactly(&format!("{heading}{course}"), wide);
+    if form != Form::Short {
+        let mut heading = cells(form, " ", "STATE", "SOCKETS", ["RATE", "OLDEST"]);
+        heading.push_str(match form.course(wide) {
+            0 => "",
+            1..20 => " 5MIN",
+            _ => "  THE LAST FIVE MINUTES",
+        });
+        let heading = exactly(&heading, wide);
         lines.push(Line::styled(heading.repeat(columns), app.theme.heading()));
     }
     let Some(moment) = app.moment() else {
@@ -213,13 +279,13 @@ pub(in super::super) fn states(app: &App, area: Rect, columns: usize) -> Vec<Lin
     };
     for row in 0..rows {
         let places = moment.states.iter().skip(row).step_by(rows);
-        let spans = places.map(|state| cell(app, moment, state, is_short, wide));
+        let spans = places.map(|state| cell(app, moment, state, form, wide));
         lines.push(Line::from(spans.collect::<Vec<_>>()));
     }
     lines
 }
 
-fn cell(app: &App, moment: &Moment, it: &StateAt, is_short: bool, columns: usize) -> Span<'static> {
+fn cell(app: &App, moment: &Moment, it: &StateAt, form: Form, columns: usize) -> Span<'static> {
     let charset = app.theme.charset();
     let is_trouble = is_trouble(it);
     let mark = if is_trouble { "!" } else { " " };
@@ -228,17 +294,17 @@ fn cell(app: &App, moment: &Moment, it: &StateAt, is_short: bool, columns: usize
         |oldest| age(oldest.into(), it.oldest_is_lower_bound, charset),
     );
     let entered = rate(it.per_second.into());
+    let sockets = match form {
+        Form::Tight => super::short_count(it.sockets),
+        Form::Short | Form::Wide => count(it.sockets),
+    };
     let more = [entered.as_str(), oldest.as_str()];
-    let mut text = cells(
-        mark,
-        it.state.name(),
-        &count(it.sockets),
-        (!is_short).then_some(more),
-    );
-    let room = columns.saturating_sub(FACTS + 3).min(COURSE);
-    if !is_short && room > 0 {
-        let course = app.history.course(it.state, moment.at, room);
-        text.push_str(&format!("  {}", sparkline(&course, charset)));
+    let mut text = cells(form, mark, it.state.name(), &sockets, more);
+    let room = form.course(columns);
+    if room > 0 {
+        let course = app.history.course(it.state, moment.at, room, SHOWN);
+        let gap = if form == Form::Wide { "  " } else { " " };
+        text.push_str(&format!("{gap}{}", sparkline(&course, charset)));
     }
     let style = match (is_trouble, it.sockets) {
         (true, _) => app.theme.trouble(),
@@ -255,16 +321,19 @@ pub(in super::super) fn is_trouble(it: &StateAt) -> bool {
 }
 
 /// `!CLOSE_WAIT   1,234   12.5/s   2m05s`
-fn cells(mark: &str, name: &str, number: &str, more: Option<[&str; 2]>) -> String {
-    match more {
-        None => format!("{mark}{name:NAME$}{}", pad_left(number, 7)),
-        Some([entered, oldest]) => format!(
-            "{mark}{name:NAME$}{}{}{}",
-            pad_left(number, 9),
-            pad_left(entered, 9),
-            pad_left(oldest, 9)
-        ),
-    }
+fn cells(form: Form, mark: &str, name: &str, number: &str, more: [&str; 2]) -> String {
+    let [number_wide, rate_wide, age_wide] = match form {
+        Form::Short => return format!("{mark}{name:NAME$}{}", pad_left(number, 7)),
+        Form::Tight => [7, 8, 8],
+        Form::Wide => [9, 9, 9],
+    };
+    let [entered, oldest] = more;
+    format!(
+        "{mark}{name:NAME$}{}{}{}",
+        pad_left(number, number_wide),
+        pad_left(entered, rate_wide),
+        pad_left(oldest, age_wide)
+    )
 }
 
 /// Counts as heights, from nothing to the largest of them.
@@ -325,7 +394,8 @@ fn limits(app: &App, area: Rect) -> Vec<Line<'static>> {
 fn bar(app: &App, limit: &Limit, room: usize, wide: usize) -> Line<'static> {
     let charset = app.theme.charset();
     let share = limit.share();
-    let full = ((share.min(1.0) * wide as f64).round() as usize).min(wide);
+    // Rounded down: only what is full looks full.
+    let full = ((share.clamp(0.0, 1.0) * wide as f64) as usize).min(wide);
     let fill = charset.pick("█", "#").repeat(full);
     let rest = charset.pick("░", "-").repeat(wide - full);
     let is_near = share >= 0.8;
@@ -385,6 +455,14 @@ fn known_limits(app: &App) -> Vec<Limit> {
     if let Some(row) = fullest {
         let name = format!("ports to {}", endpoint(&row.address, row.port));
         add(name, Some(row.held), row.usable);
+    }
+    let rows = snapshot.listeners.iter().flat_map(|it| &it.listeners);
+    let share = |row| listeners::fullness(row).unwrap_or(-1.0);
+    let fullest = rows.max_by(|a, b| share(a).total_cmp(&share(b)));
+    if let Some(row) = fullest {
+        let name = format!("accept queue of {}", endpoint(&row.address, row.port));
+        let most = row.queue_limit.map(|limit| u64::from(limit) + 1);
+        add(name, row.queue.map(u64::from), most);
     }
     let rows = snapshot.processes.processes.iter();
     let share = |row| processes::files(row).unwrap_or(-1.0);

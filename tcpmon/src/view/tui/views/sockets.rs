@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::super::place::Place;
 use super::super::rows::{Listed, Spec, by_number};
+use super::socket::Known;
 use crate::core::explain::{self, Topic};
 use crate::core::query::SocketRow;
 use crate::view::attention::stands_out;
@@ -63,7 +64,7 @@ impl Listed for SocketRow {
     }
 
     fn open(&self) -> Option<Place> {
-        Some(Place::Socket(Box::new(self.clone())))
+        Some(Place::Socket(Box::new(Known::new(self.clone()))))
     }
 
     fn topic(&self) -> Option<Topic> {
