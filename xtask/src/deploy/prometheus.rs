@@ -13,7 +13,7 @@ use crate::tools;
 
 const NO_PROMTOOL: &str = "promtool is missing (`cargo xtask setup --tests`)";
 const RULES: &str = "deploy/prometheus/kubernetes.rules.yml";
-const TESTS: &str = "deploy/prometheus/tests/kubernetes.yml";
+const TESTS: &str = "deploy/prometheus/kubernetes.rules.test.yml";
 const DOCUMENT: &str = "docs/kubernetes.md";
 const COLLECTORS: &str = "deploy/otel";
 const SCRAPES: &str = "/receivers/prometheus/config";
