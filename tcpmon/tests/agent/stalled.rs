@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tcpmon::core::query::Verdicts;
@@ -23,8 +24,11 @@ interval = \"1s\"
 age = \"1s\"
 leak_age = \"1s\"
 ";
-/// So many connections are in CLOSE_WAIT at any moment, each for a few milliseconds.
-const PASSING: usize = 50;
+/// So many connections are in CLOSE_WAIT at any moment, each for some tens of milliseconds.
+const PASSING: usize = 20;
+/// Between two connections. In the pause there are more transitions than are applied in one go, and no
+/// more than the ring has room for: what is lost is another matter.
+const PACE: Duration = Duration::from_millis(2);
 /// Every so many connections a new listener, or there would be no free ports.
 const PER_LISTENER: usize = 5000;
 
@@ -49,6 +53,10 @@ fn serve(until: &AtomicBool) {
             if waiting.len() > PASSING {
                 waiting.pop_front();
             }
+            if until.load(Ordering::Relaxed) {
+                return;
+            }
+            thread::sleep(PACE);
         }
     }
 }
