@@ -29,6 +29,17 @@ pub struct Host {
     pub limits: Vec<String>,
 }
 
+/// What was lost between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Nothing.
+    Nothing,
+    /// Events the kernel skipped the program for, one here and there.
+    Single,
+    /// The ring was full.
+    Ring,
+}
+
 /// Events that did not reach the table, and the counters they are told from.
 #[derive(Default)]
 pub(super) struct Losses {
@@ -37,9 +48,9 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// Reads the kernel's counters; `true` when events were lost since the last time.
-    pub(super) fn read(&mut self, stream: &Stream) -> anyhow::Result<bool> {
-        let before = self.total();
+    /// Reads the kernel's counters; returns what was lost since the last time.
+    pub(super) fn read(&mut self, stream: &Stream) -> anyhow::Result<Lost> {
+        let (total, ring) = (self.total(), self.counters.lost);
         self.counters = stream.counters()?;
         let stats = stream.program_stats()?;
         self.program = ProgramUsage {
@@ -47,7 +58,13 @@ impl Losses {
             run_count: stats.run_count,
             recursion_misses: stats.recursion_misses,
         };
-        Ok(self.total() > before)
+        Ok(if self.counters.lost > ring {
+            Lost::Ring
+        } else if self.total() > total {
+            Lost::Single
+        } else {
+            Lost::Nothing
+        })
     }
 
     fn total(&self) -> u64 {
@@ -98,10 +115,13 @@ impl Agent {
 
     /// Reads the counters. Whoever finds a loss, the next audit comes at once.
     pub(super) fn read_counters(&mut self) -> anyhow::Result<()> {
-        if let Some(stream) = &self.stream
-            && self.losses.read(stream)?
-        {
-            self.schedule.hurry(clock::boottime_ns());
+        let Some(stream) = &self.stream else {
+            return Ok(());
+        };
+        match self.losses.read(stream)? {
+            Lost::Nothing => {}
+            Lost::Single => self.schedule.hurry(),
+            Lost::Ring => self.schedule.overflowed(clock::boottime_ns()),
         }
         Ok(())
     }

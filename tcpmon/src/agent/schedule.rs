@@ -103,8 +103,10 @@ pub(super) struct Schedule {
     audit_ns: u64,
     busy: bool,
     urgent: bool,
-    /// When it was noticed that events were lost, while no audit has made up for it.
+    /// When it was noticed that the ring had overflowed, while no audit has made up for it.
     unrepaired_ns: Option<u64>,
+    /// It has overflowed again since the audit under way began.
+    overflowed: bool,
     audits: Pace,
     minisocks: Pace,
     holders: Pace,
@@ -163,6 +165,7 @@ impl Schedule {
             busy: false,
             urgent: false,
             unrepaired_ns: None,
+            overflowed: false,
             audits: Pace::default(),
             minisocks: Pace::default(),
             holders: Pace::default(),
@@ -178,13 +181,20 @@ impl Schedule {
     }
 
     /// Events were lost: the next audit comes at once.
-    pub(super) fn hurry(&mut self, now_ns: u64) {
+    pub(super) fn hurry(&mut self) {
         self.urgent = true;
+    }
+
+    /// The ring was full: very many events in a row were lost.
+    pub(super) fn overflowed(&mut self, now_ns: u64) {
+        self.hurry();
+        self.overflowed = true;
         self.unrepaired_ns.get_or_insert(now_ns);
     }
 
-    /// Whether events were lost of late and no audit has made up for it yet: what has ended may seem
-    /// to last. Where losses do not cease, that is not waited for.
+    /// Whether the ring has overflowed of late and no audit has made up for it yet: what has ended may
+    /// seem to last. Where it does not cease to, that is not waited for; nor are the single events that
+    /// a busy kernel skips the program for, as no verdict hangs on one socket.
     pub(super) fn is_unrepaired(&self, now_ns: u64) -> bool {
         self.unrepaired_ns
             .is_some_and(|lost_ns| now_ns.saturating_sub(lost_ns) < REPAIR_PATIENCE_NS)
@@ -200,6 +210,7 @@ impl Schedule {
         if kind == Kind::Audit {
             // What is lost from here on may be lost after it was dumped.
             self.urgent = false;
+            self.overflowed = false;
         }
         Some(kind)
     }
@@ -239,7 +250,7 @@ impl Schedule {
         self.busy = false;
         match kind {
             Kind::Audit => {
-                if !self.urgent {
+                if !self.overflowed {
                     self.unrepaired_ns = None;
                 }
                 self.audits.ended(now_ns, cost_ns);
@@ -375,7 +386,7 @@ mod tests {
     fn what_is_lost_during_an_audit_brings_another() {
         let mut schedule = Schedule::new(60 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
-        schedule.hurry(SECOND_NS / 2);
+        schedule.overflowed(SECOND_NS / 2);
         schedule.ended(Kind::Audit, SECOND_NS, SECOND_NS / 100);
         schedule.queues.ended(2 * SECOND_NS, 0);
         assert!(schedule.is_unrepaired(2 * SECOND_NS));
@@ -391,8 +402,10 @@ mod tests {
     #[test]
     fn losses_that_do_not_cease_are_waited_for_only_so_long() {
         let mut schedule = Schedule::new(SECOND_NS);
-        schedule.hurry(0);
-        schedule.hurry(REPAIR_PATIENCE_NS - 1);
+        schedule.hurry();
+        assert!(!schedule.is_unrepaired(0), "one event is not many");
+        schedule.overflowed(0);
+        schedule.overflowed(REPAIR_PATIENCE_NS - 1);
         assert!(schedule.is_unrepaired(REPAIR_PATIENCE_NS - 1));
         assert!(!schedule.is_unrepaired(REPAIR_PATIENCE_NS));
     }
@@ -403,7 +416,7 @@ mod tests {
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
         schedule.ended(Kind::Audit, 0, SECOND_NS / 100);
         schedule.queues.ended(2 * SECOND_NS, 0);
-        schedule.hurry(0);
+        schedule.hurry();
         assert_eq!(schedule.next(Wishes::default(), SECOND_NS - 1), None);
         assert_eq!(
             schedule.next(Wishes::default(), SECOND_NS),

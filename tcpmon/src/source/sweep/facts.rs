@@ -15,7 +15,7 @@ use crate::source::accounts::Accounts;
 use crate::source::procfs::{ProcRoot, inspect, limits};
 
 /// Settings seldom change: so old is a reading before the next.
-const LIMITS_AGE_NS: u64 = 30_000_000_000;
+const LIMITS_AGE_NS: u64 = 10_000_000_000;
 /// Namespaces whose settings are read in one go, a tenth of a millisecond each: thousands of them
 /// must not keep the look at accept queues waiting.
 const LIMITS_BUDGET: u32 = 32;
