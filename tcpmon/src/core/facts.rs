@@ -234,7 +234,7 @@ pub struct NamespaceFact {
     pub name: Option<NetnsName>,
     /// The kernel's counters since the namespace was made.
     pub events: KernelEvents,
-    /// Its settings, which are read about twice a minute; `None` before they were.
+    /// Its settings, which are read every ten seconds; `None` before they were.
     #[serde(with = "encoding::shared")]
     pub limits: Option<Arc<NamespaceLimits>>,
 }
