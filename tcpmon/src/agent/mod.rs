@@ -314,8 +314,7 @@ impl Agent {
 
     /// Time until the ring is to be looked at again.
     fn next_look(&mut self) -> Duration {
-        self.poll
-            .looked(self.stream.as_ref().map_or(0, Stream::delivered));
+        self.poll.looked(self.delivered());
         self.poll.period()
     }
 

@@ -57,6 +57,8 @@ mod place;
 mod puppet;
 #[path = "../common/tools.rs"]
 mod tools;
+#[path = "../common/waiting.rs"]
+mod waiting;
 
 /// Puppets of these tests only have sockets.
 fn trick(name: &str) -> String {

@@ -1,43 +1,17 @@
-//! Where tests make their connections, and how they wait.
+//! Where tests make their connections.
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::netlink;
-use crate::place::{in_inner_namespace, now_ns};
+use crate::place::in_inner_namespace;
 use crate::puppet::Puppet;
-
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// Looks until `probe` is content; fails with its last complaint after `seconds`.
-#[track_caller]
-pub(crate) fn within<T>(
-    seconds: u64,
-    what: &str,
-    mut probe: impl FnMut() -> Result<T, String>,
-) -> T {
-    let deadline_ns = now_ns() + seconds * 1_000_000_000;
-    loop {
-        match probe() {
-            Ok(found) => return found,
-            Err(complaint) if now_ns() > deadline_ns => {
-                panic!("{what}: not within {seconds} s: {complaint}")
-            }
-            Err(_) => thread::sleep(PAUSE),
-        }
-    }
-}
-
-/// `Ok` when `condition` holds, else the complaint.
-pub(crate) fn check(condition: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
-    if condition { Ok(()) } else { Err(complaint()) }
-}
+pub(crate) use crate::waiting::{check, within};
 
 /// Runs `body` with the inode of a network namespace in which only it has sockets. A process lives
 /// there: a namespace that has threads only is not searched for.

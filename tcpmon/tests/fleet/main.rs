@@ -23,6 +23,7 @@ mod stage;
 mod tmux;
 #[path = "../common/tools.rs"]
 mod tools;
+#[path = "../common/waiting.rs"]
 mod world;
 
 use std::process::{Command, Output};

@@ -1,9 +1,9 @@
-//! How these tests wait.
+//! How tests wait.
 
 use std::thread;
 use std::time::Duration;
 
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Looks until `probe` is content; fails with its last complaint after `seconds`.
 #[track_caller]
