@@ -30,6 +30,8 @@ pub struct Player<R> {
     watchers: Watchers,
     /// Up to where it is to be played.
     target_ns: u64,
+    /// When all that was there at the beginning had been told.
+    planted_ns: u64,
     speed: Speed,
     is_playing: bool,
     is_seeking: bool,
@@ -79,6 +81,7 @@ impl<R: Read + Seek> Player<R> {
             status,
             watchers: Watchers::default(),
             target_ns,
+            planted_ns: 0,
             speed,
             is_playing: true,
             is_seeking: true,
@@ -144,7 +147,11 @@ impl<R: Read + Seek> Player<R> {
                 self.arrive();
                 return false;
             };
+            let was_planted = self.world.is_planted();
             let change = self.world.apply(item);
+            if !was_planted {
+                self.planted_ns = self.world.now_ns();
+            }
             if let Some(change) = change
                 && !self.is_seeking
                 && !self.watchers.is_empty()
@@ -214,8 +221,11 @@ impl<R: Read + Seek> Player<R> {
     fn tell(&self) {
         let now_ns = self.world.now_ns();
         let unix_s = self.world.unix_ns(now_ns) / SECOND_NS;
+        // The recorder took its time to tell what was there, and that is one moment.
+        let is_beginning = now_ns <= self.planted_ns && now_ns < self.tape.last_ns();
+        let passed_ns = now_ns.saturating_sub(self.tape.header().began_ns);
         let told = Playback {
-            position_ns: now_ns.saturating_sub(self.tape.header().began_ns),
+            position_ns: if is_beginning { 0 } else { passed_ns },
             length_ns: self.tape.length_ns(),
             clock: clock::rfc3339_seconds(unix_s),
             speed: self.speed,
