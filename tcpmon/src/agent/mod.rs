@@ -377,7 +377,8 @@ impl Agent {
             holders: self.table.wants_holders(),
             holders_again: self.table.processes() > 0,
             cgroups: self.table.wants_cgroups(),
-            processes: self.table.wants_processes(now_ns),
+            processes: self.table.has_unread_processes(),
+            processes_again: self.table.wants_processes(now_ns),
         };
         let Some(kind) = self.schedule.next(wishes, now_ns) else {
             return;

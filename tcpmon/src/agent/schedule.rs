@@ -52,7 +52,8 @@ const HOLDERS: Rhythm = Rhythm::new(SECOND_NS, 1000);
 const HOLDERS_AGAIN: Rhythm = Rhythm::routine(60 * SECOND_NS, 1000);
 const CGROUPS: Rhythm = Rhythm::new(2 * SECOND_NS, 2000);
 const QUEUES: Rhythm = Rhythm::new(SECOND_NS, 300);
-const PROCESSES: Rhythm = Rhythm::new(SECOND_NS, 2000);
+const PROCESSES: Rhythm = Rhythm::new(SECOND_NS, 100);
+const PROCESSES_AGAIN: Rhythm = Rhythm::new(SECOND_NS, 2000);
 
 /// One kind of sweep.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,8 +94,10 @@ pub(super) struct Wishes {
     pub(super) holders_again: bool,
     /// There are control groups without a name.
     pub(super) cgroups: bool,
-    /// There are processes nobody has looked at, or not for long.
+    /// There are processes nobody has looked at.
     pub(super) processes: bool,
+    /// There are processes nobody has looked at for long.
+    pub(super) processes_again: bool,
 }
 
 /// The sweeper's diary.
@@ -233,7 +236,7 @@ impl Schedule {
             Some(Kind::Cgroups)
         } else if self.queues.is_due(QUEUES, now_ns) {
             Some(Kind::Queues)
-        } else if wishes.processes && self.processes.is_due(PROCESSES, now_ns) {
+        } else if self.processes_are_due(wishes, now_ns) {
             Some(Kind::Processes)
         } else {
             None
@@ -243,6 +246,11 @@ impl Schedule {
     fn holders_are_due(&self, wishes: Wishes, now_ns: u64) -> bool {
         let due = |rhythm| self.holders.is_due(rhythm, now_ns);
         (wishes.holders && due(HOLDERS)) || (wishes.holders_again && due(HOLDERS_AGAIN))
+    }
+
+    fn processes_are_due(&self, wishes: Wishes, now_ns: u64) -> bool {
+        let due = |rhythm| self.processes.is_due(rhythm, now_ns);
+        (wishes.processes && due(PROCESSES)) || (wishes.processes_again && due(PROCESSES_AGAIN))
     }
 
     /// A sweep has ended: the sweeper is free.
@@ -276,6 +284,7 @@ mod tests {
         holders_again: true,
         cgroups: true,
         processes: true,
+        processes_again: true,
     };
 
     #[test]
@@ -328,6 +337,26 @@ mod tests {
     }
 
     #[test]
+    fn new_processes_are_looked_at_sooner_than_known_ones_again() {
+        for (is_new, rest_ms) in [(true, 1_500), (false, 30_000)] {
+            let mut schedule = Schedule::new(900 * SECOND_NS);
+            let wishes = Wishes {
+                processes: is_new,
+                processes_again: true,
+                ..Wishes::default()
+            };
+            for kind in [Kind::Audit, Kind::Queues, Kind::Processes] {
+                assert_eq!(schedule.next(wishes, 0), Some(kind));
+                schedule.ended(kind, 0, 15_000_000);
+            }
+            schedule.queues.ended(29 * SECOND_NS, 15_000_000);
+            let due_ns = rest_ms * 1_000_000;
+            assert_eq!(schedule.next(wishes, due_ns - 1), None);
+            assert_eq!(schedule.next(wishes, due_ns), Some(Kind::Processes));
+        }
+    }
+
+    #[test]
     fn a_dear_audit_rests_so_many_times_its_cost() {
         let mut schedule = Schedule::new(5 * SECOND_NS);
         assert_eq!(schedule.next(Wishes::default(), 0), Some(Kind::Audit));
@@ -340,13 +369,14 @@ mod tests {
         );
     }
 
-    /// Two hours in which everything is always wished for but minisocks and holders that are not
-    /// known, looked at ten times a second.
+    /// Two hours in which everything is always wished for but minisocks, and holders and processes that
+    /// are not known, looked at ten times a second.
     #[test]
     fn all_kinds_together_leave_room_in_a_hundredth_of_an_idle_machines_processor() {
         let idle = Wishes {
             minisocks: false,
             holders: false,
+            processes: false,
             ..ALL
         };
         let costs_ms = [

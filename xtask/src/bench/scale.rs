@@ -19,7 +19,7 @@ const SS_TIMES: usize = 3;
 /// Between two looks at an agent that rests. Each costs it half a millisecond.
 const LOOK: Duration = Duration::from_secs(10);
 /// A little longer than the agent's longest pause between two audits, in looks.
-const LOOKS: usize = 33;
+const LOOKS: usize = 93;
 const AUDITS: &str = "tcpmon_audits_total";
 const CPU: &str = "process_cpu_seconds_total";
 const SWEEPS: &str = "tcpmon_sweep_cpu_seconds_total";
@@ -35,7 +35,7 @@ struct Size {
     ss: f64,
 }
 
-/// Measures all sizes; the largest for about ten minutes, most of which it rests.
+/// Measures all sizes; the largest for about a quarter of an hour, most of which it rests.
 pub(super) fn measure(report: &mut Report) -> Result<()> {
     let mut sizes = Vec::new();
     for sockets in SIZES {

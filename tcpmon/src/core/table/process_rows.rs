@@ -25,6 +25,13 @@ struct Counts {
 }
 
 impl Table {
+    /// Whether there is a process nobody has looked at.
+    #[must_use]
+    pub fn has_unread_processes(&self) -> bool {
+        let is_unread = |id| !self.processes.is_retired(id) && self.processes.fact(id).is_none();
+        self.processes.ids().any(is_unread)
+    }
+
     /// Whether there is a process to look at: a new one, or one not looked at for long.
     #[must_use]
     pub fn wants_processes(&self, now_ns: u64) -> bool {

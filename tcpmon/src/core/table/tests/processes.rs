@@ -158,12 +158,12 @@ fn leaks_come_first_and_nobody_is_left_out() {
 #[test]
 fn new_processes_are_read_first_then_leaks_then_the_longest_unread() {
     let mut table = Table::new();
-    assert!(!table.wants_processes(0));
+    assert!(!table.wants_processes(0) && !table.has_unread_processes());
     for (sock, pid) in [(1, 10), (2, 11), (3, 12)] {
         connect(&mut table, sock, pid, "client", SECOND);
     }
     leak(&mut table, 4, 13, SECOND);
-    assert!(table.wants_processes(SECOND));
+    assert!(table.wants_processes(SECOND) && table.has_unread_processes());
     assert_eq!(table.processes_to_read(SECOND, 2), [13, 10]);
     for (pid, read_ns) in [(10, 2), (11, 3), (13, 4)] {
         table.describe_processes(&[fact(pid, "client", 1, read_ns * SECOND)]);
@@ -174,7 +174,7 @@ fn new_processes_are_read_first_then_leaks_then_the_longest_unread() {
         "the others were just read"
     );
     table.describe_processes(&[fact(12, "client", 1, SECOND)]);
-    assert!(!table.wants_processes(5 * SECOND));
+    assert!(!table.wants_processes(5 * SECOND) && !table.has_unread_processes());
     assert_eq!(table.processes_to_read(60 * SECOND, 9), [13, 12, 10, 11]);
     assert_eq!(table.processes_to_read(60 * SECOND, 3), [13, 12, 10]);
 }
