@@ -46,37 +46,7 @@ impl Expr {
     }
 }
 
-impl Expr {
-    /// Whether a socket in `state` can match, whatever else it is like.
-    pub(super) fn can_hold(&self, state: State) -> bool {
-        match self {
-            Self::And(terms) => terms.iter().all(|term| term.can_hold(state)),
-            Self::Or(terms) => terms.iter().any(|term| term.can_hold(state)),
-            Self::Not(inner) => inner.can_fail(state),
-            Self::Test(test) => test.of_state(state).unwrap_or(true),
-        }
-    }
-
-    /// Whether a socket in `state` can fail to match.
-    fn can_fail(&self, state: State) -> bool {
-        match self {
-            Self::And(terms) => terms.iter().any(|term| term.can_fail(state)),
-            Self::Or(terms) => terms.iter().all(|term| term.can_fail(state)),
-            Self::Not(inner) => inner.can_hold(state),
-            Self::Test(test) => test.of_state(state).is_none_or(|holds| !holds),
-        }
-    }
-}
-
 impl Test {
-    /// Whether it holds in `state`, where that alone decides.
-    fn of_state(&self, state: State) -> Option<bool> {
-        match self {
-            Self::State { equal, states } => Some(states.contains(state) == *equal),
-            _ => None,
-        }
-    }
-
     fn matches(&self, subject: &impl Subject) -> bool {
         match self {
             Self::State { equal, states } => states.contains(subject.state()) == *equal,
@@ -145,7 +115,7 @@ impl Field {
         }
     }
 
-    fn holds(self, relation: Relation, known: &str, value: &str) -> bool {
+    pub(super) fn holds(self, relation: Relation, known: &str, value: &str) -> bool {
         match relation {
             Relation::Is => self.names(known, value),
             Relation::IsNot => !self.names(known, value),

@@ -36,6 +36,7 @@ pub(crate) mod check;
 mod endpoint;
 mod error;
 mod eval;
+mod known;
 mod lexer;
 mod parser;
 mod print;
@@ -48,10 +49,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tcpmon_common::State;
 
 pub use self::error::FilterError;
 pub use self::eval::Subject;
+pub use self::known::Known;
 
 /// Longest filter in bytes, as written and in its canonical form.
 pub const MAX_LENGTH: usize = 4096;
@@ -77,10 +78,11 @@ impl Filter {
         self.root.as_ref().is_some_and(ast::Expr::changes_with_time)
     }
 
-    /// Whether a socket in `state` can be one of those asked for: where not, none has to be looked at.
+    /// Whether a socket of which this is known can be one of those asked for: where not, none has to be
+    /// looked at.
     #[must_use]
-    pub fn can_match(&self, state: State) -> bool {
-        self.root.as_ref().is_none_or(|root| root.can_hold(state))
+    pub fn can_match(&self, known: &Known<'_>) -> bool {
+        self.root.as_ref().is_none_or(|root| root.can_hold(known))
     }
 
     /// Whether there is no condition in it.

@@ -178,6 +178,26 @@ impl Groups {
         })
     }
 
+    /// The socket longest in the bucket.
+    pub(super) fn oldest(&self, id: GroupId, bucket: Bucket) -> Option<SlotId> {
+        some(self.list(id, bucket).oldest)
+    }
+
+    /// The socket shortest in the bucket.
+    pub(super) fn newest(&self, id: GroupId, bucket: Bucket) -> Option<SlotId> {
+        some(self.list(id, bucket).newest)
+    }
+
+    /// The next newer socket in the same bucket.
+    pub(super) fn newer(&self, slots: &Slots, id: SlotId) -> Option<SlotId> {
+        some(slots.get(id).place.next)
+    }
+
+    /// The next older socket in the same bucket.
+    pub(super) fn older(&self, slots: &Slots, id: SlotId) -> Option<SlotId> {
+        some(slots.get(id).place.previous)
+    }
+
     /// Groups with sockets.
     pub(super) fn len(&self) -> usize {
         self.index.len()

@@ -5,6 +5,7 @@
 
 mod apply;
 mod audit;
+mod by_age;
 mod census;
 mod cgroups;
 mod endings;

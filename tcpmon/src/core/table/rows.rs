@@ -4,26 +4,13 @@ use std::net::IpAddr;
 
 use tcpmon_common::State;
 
+use super::by_age::ByAge;
 use super::cgroups::Cgroup;
 use super::socket::{SlotId, Socket};
 use super::{Process, Table};
 use crate::core::facts::Kind;
 use crate::core::filter::Subject;
-use crate::core::query::{SCHEMA, SocketRow, Sockets, SocketsQuestion, Sort, StateSummary};
-
-/// The states a socket in the table can be in, each with a list of its own.
-const LISTED: [State; 10] = [
-    State::Listen,
-    State::SynSent,
-    State::SynRecv,
-    State::Established,
-    State::FinWait1,
-    State::FinWait2,
-    State::Closing,
-    State::TimeWait,
-    State::CloseWait,
-    State::LastAck,
-];
+use crate::core::query::{SCHEMA, SocketRow, Sockets, SocketsQuestion, StateSummary};
 
 /// A socket as a filter sees it.
 struct Candidate<'a> {
@@ -84,15 +71,16 @@ impl Subject for Candidate<'_> {
 
 impl Table {
     /// The sockets a question asks for. Costs a step per socket looked at: with an empty filter
-    /// that is the rows shown; where the filter asks for certain states, no others.
+    /// that is the rows shown; where the filter asks for states, ages, processes, ports or addresses, a
+    /// step per group and those that may match.
     #[must_use]
     pub fn sockets(&self, question: &SocketsQuestion, now_ns: u64) -> Sockets {
         let limit = question.limit.unwrap_or(usize::MAX);
-        let mut walk = Walk::new(self, question);
+        let mut walk = ByAge::new(self, question);
         let mut sockets = Vec::new();
         let mut matched = 0;
         let mut complete = true;
-        while let Some(id) = walk.next(self) {
+        while let Some(id) = walk.next(self, question, now_ns) {
             if !self.matches(id, question, now_ns) {
                 continue;
             }
@@ -213,42 +201,6 @@ impl Table {
     fn netns_inode(&self, socket: &Socket) -> Option<u32> {
         let inode = self.namespaces.get(socket.netns).identity.inode;
         (inode != 0).then_some(inode)
-    }
-}
-
-/// Sockets of all states that are asked for by age: the ends of their lists, merged.
-struct Walk {
-    sort: Sort,
-    ends: [Option<SlotId>; LISTED.len()],
-}
-
-impl Walk {
-    fn new(table: &Table, question: &SocketsQuestion) -> Self {
-        let end = |state| match question.sort {
-            _ if !question.filter.can_match(state) => None,
-            Sort::Age => table.slots.oldest(state),
-            Sort::Newest => table.slots.newest(state),
-        };
-        Self {
-            sort: question.sort,
-            ends: LISTED.map(end),
-        }
-    }
-
-    fn next(&mut self, table: &Table) -> Option<SlotId> {
-        let slots = &table.slots;
-        let entered = |end: &&mut Option<SlotId>| end.map(|id| slots.get(id).entered_ns);
-        let ends = self.ends.iter_mut().filter(|end| end.is_some());
-        let end = match self.sort {
-            Sort::Age => ends.min_by_key(entered),
-            Sort::Newest => ends.max_by_key(entered),
-        }?;
-        let id = (*end)?;
-        *end = match self.sort {
-            Sort::Age => slots.newer(id),
-            Sort::Newest => slots.older(id),
-        };
-        Some(id)
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use tcpmon_common::State;
 
-use crate::core::filter::{Filter, Subject};
+use crate::core::filter::{Filter, Known, Subject};
 
 const CONTAINER: &str = "4f797c539e6c745de61a93ca3ff892358ecbcaccd8414d5db545c38428142970";
 
@@ -306,9 +306,13 @@ fn states_that_cannot_match_are_known_beforehand() {
         ("", State::Listen, None),
     ] {
         let filter: Filter = text.parse().expect(text);
-        assert!(filter.can_match(can), "{text}");
+        let in_state = |state| Known {
+            state: Some(state),
+            ..Known::default()
+        };
+        assert!(filter.can_match(&in_state(can)), "{text}");
         assert!(
-            cannot.is_none_or(|state| !filter.can_match(state)),
+            cannot.is_none_or(|state| !filter.can_match(&in_state(state))),
             "{text}"
         );
     }

@@ -9,7 +9,7 @@ use crate::core::filter::ast::{
     Comparison, End, Endpoint, Expr, Field, Network, Relation, States, Test as Comparing,
 };
 use crate::core::filter::check::any_text;
-use crate::core::filter::{Filter, MAX_LENGTH};
+use crate::core::filter::{Filter, Known, MAX_LENGTH, Subject};
 
 fn number() -> impl Strategy<Value = Comparison> {
     use Comparison::{Eq, Ge, Gt, Le, Lt, Ne};
@@ -111,7 +111,113 @@ fn scraps() -> impl Strategy<Value = String> {
     })
 }
 
+/// A socket, of which all is known that can be of many at once.
+#[derive(Clone, Debug)]
+struct Socket {
+    state: State,
+    local: (IpAddr, u16),
+    remote: (IpAddr, u16),
+    process: Option<(String, u32)>,
+    netns: Option<u32>,
+    age_ns: u64,
+}
+
+impl Subject for Socket {
+    fn state(&self) -> State {
+        self.state
+    }
+    fn local_address(&self) -> IpAddr {
+        self.local.0
+    }
+    fn local_port(&self) -> u16 {
+        self.local.1
+    }
+    fn remote_address(&self) -> IpAddr {
+        self.remote.0
+    }
+    fn remote_port(&self) -> u16 {
+        self.remote.1
+    }
+    fn process(&self) -> Option<&str> {
+        self.process.as_ref().map(|(name, _)| name.as_str())
+    }
+    fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|(_, pid)| *pid)
+    }
+    fn unit(&self) -> Option<&str> {
+        None
+    }
+    fn container(&self) -> Option<&str> {
+        None
+    }
+    fn netns(&self) -> Option<u32> {
+        self.netns
+    }
+    fn age_ns(&self) -> u64 {
+        self.age_ns
+    }
+}
+
+fn socket() -> impl Strategy<Value = Socket> {
+    let mapped = any::<std::net::Ipv4Addr>().prop_map(|it| it.to_ipv6_mapped().into());
+    let end = || (prop_oneof![any::<IpAddr>(), mapped.clone()], any::<u16>());
+    let state = prop::sample::select(State::RFC.to_vec());
+    let process = prop::option::of((name(), any::<u32>()));
+    (
+        state,
+        end(),
+        end(),
+        process,
+        prop::option::of(any::<u32>()),
+        any::<u64>(),
+    )
+        .prop_map(|(state, local, remote, process, netns, age_ns)| Socket {
+            state,
+            local,
+            remote,
+            process,
+            netns,
+            age_ns,
+        })
+}
+
+impl Socket {
+    /// What is said of it to those who ask for many: some of what is true, by the bits of `told`.
+    fn known(&self, told: u8, around_ns: u64) -> Known<'_> {
+        let is_told = |bit: u8| told & (1 << bit) != 0;
+        let process = self
+            .process
+            .as_ref()
+            .map(|(name, pid)| (name.as_str(), *pid));
+        let age_ns = (
+            self.age_ns.saturating_sub(around_ns),
+            self.age_ns.saturating_add(around_ns),
+        );
+        Known {
+            state: is_told(0).then_some(self.state),
+            process: is_told(1).then_some(process),
+            netns: is_told(2).then_some(self.netns),
+            local_address: is_told(3).then_some(self.local.0.to_canonical()),
+            local_port: is_told(4).then_some(self.local.1),
+            remote_address: is_told(5).then_some(self.remote.0.to_canonical()),
+            remote_port: is_told(6).then_some(self.remote.1),
+            age_ns: is_told(7).then_some(age_ns),
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_matches_is_never_said_to_be_impossible(
+        root in expr(), socket in socket(), told in any::<u8>(), around_ns in any::<u64>()
+    ) {
+        let known = socket.known(told, around_ns);
+        let opposite = Filter { root: Some(Expr::Not(Box::new(root.clone()))) };
+        let filter = Filter { root: Some(root) };
+        prop_assert!(filter.can_match(&known) || !filter.matches(&socket));
+        prop_assert!(opposite.can_match(&known) || !opposite.matches(&socket));
+    }
+
     #[test]
     fn what_is_printed_parses_to_the_same(root in expr()) {
         let filter = Filter { root: Some(root) };

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{Bucket, Socket};
 use super::*;
+use crate::core::query::Sort;
 
 #[derive(Clone, Debug)]
 enum Fact {
@@ -130,6 +131,7 @@ proptest! {
         let in_lists: u64 = State::RFC.into_iter().map(|state| table.in_state(state)).sum();
         prop_assert_eq!(in_lists, table.len() as u64);
         prop_assert_eq!(rows(&table, u64::MAX / 2).len(), table.len());
+        check_answers(&table, u64::MAX / 2)?;
         let in_namespaces: u64 = table.namespaces.occupied().map(|netns| netns.sockets).sum();
         prop_assert_eq!(in_namespaces, table.len() as u64);
         let minisocks: u64 = table.namespaces.occupied().map(|netns| netns.minisocks).sum();
@@ -153,6 +155,48 @@ proptest! {
         prop_assert!(table.processes() <= owned);
         prop_assert_eq!(table.processes() == 0, owned == 0);
     }
+}
+
+/// What a filter asks for, whatever was left out of the search, is what matches of all there is, in order.
+fn check_answers(table: &Table, now_ns: u64) -> Result<(), TestCaseError> {
+    for text in [
+        "pid = 1",
+        "not pid = 1",
+        "pid > 1 and state close-wait",
+        "dport = :80",
+        "sport < 3 or dport != :80",
+        "dst 127.0.0.0/8",
+        "src ::/0",
+        "proc = holder",
+        "state time-wait or pid = 2",
+        "age > 146y",
+        "dport = :9",
+        "",
+    ] {
+        let text = text.replace("146y", &format!("{}s", now_ns / SECOND - 300));
+        for sort in [Sort::Age, Sort::Newest] {
+            let question = SocketsQuestion {
+                filter: text.parse().expect("a filter"),
+                sort,
+                limit: None,
+            };
+            let matching = table
+                .slots
+                .ids()
+                .filter(|id| table.matches(*id, &question, now_ns));
+            let mut expected: Vec<_> = matching
+                .map(|id| table.row(id, now_ns).age_seconds)
+                .collect();
+            expected.sort_by(f64::total_cmp);
+            if sort == Sort::Age {
+                expected.reverse();
+            }
+            let rows = table.sockets(&question, now_ns).sockets;
+            let found: Vec<_> = rows.iter().map(|row| row.age_seconds).collect();
+            prop_assert_eq!(found, expected, "{} {:?}", &text, sort);
+        }
+    }
+    Ok(())
 }
 
 /// Every socket is in the one group of its process and endpoint, in the list of its bucket, and the
