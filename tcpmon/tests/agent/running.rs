@@ -130,7 +130,7 @@ impl Agent {
     pub(crate) fn http(&self) -> Http<TcpStream> {
         let stream = self.home.visit(|| TcpStream::connect(self.address));
         let stream = stream.expect("it listens");
-        let patience = Some(Duration::from_secs(10));
+        let patience = Some(Duration::from_secs(60));
         stream.set_read_timeout(patience).expect("SO_RCVTIMEO");
         Http::new(stream)
     }

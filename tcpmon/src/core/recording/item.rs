@@ -197,15 +197,19 @@ impl Item {
 /// It cannot be written; what is in `payload` stays.
 pub fn append(payload: &mut Vec<u8>, item: &Item) -> Result<(), postcard::Error> {
     let before = payload.len();
-    match postcard::to_extend(item, std::mem::take(payload)) {
-        Ok(longer) => {
-            *payload = longer;
-            Ok(())
-        }
-        Err(error) => {
-            payload.truncate(before);
-            Err(error)
-        }
+    if let Err(error) = postcard::to_extend(item, Behind(payload)) {
+        payload.truncate(before);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// What is written goes behind what is there, which a failure does not take along.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Extend<u8> for Behind<'_> {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        self.0.extend(bytes);
     }
 }
 
