@@ -59,7 +59,7 @@ impl<'a> Group<'a> {
     /// Sockets in `bucket`.
     #[must_use]
     pub fn count(&self, bucket: Bucket) -> u32 {
-        self.table.groups.list(self.id, bucket).length
+        self.table.groups.length(self.id, bucket)
     }
 
     /// Sockets in `state`, accepted or not.

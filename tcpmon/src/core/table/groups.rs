@@ -144,7 +144,25 @@ pub(super) struct Key {
 struct Group {
     key: Key,
     sockets: u32,
+    /// A bit for each bucket that has sockets: who counts all groups need not fetch empty lists, each
+    /// of which is a cache line.
+    occupied: u16,
     lists: Box<[List; Bucket::COUNT]>,
+}
+
+const _: () = assert!(Bucket::COUNT <= u16::BITS as usize);
+
+impl Group {
+    /// A bucket got a socket, or lost one.
+    #[inline]
+    fn changed(&mut self, bucket: Bucket) {
+        let bit = 1 << bucket.0;
+        if self.lists[bucket.index()].length > 0 {
+            self.occupied |= bit;
+        } else {
+            self.occupied &= !bit;
+        }
+    }
 }
 
 /// All groups with sockets.
@@ -163,6 +181,16 @@ impl Groups {
 
     pub(super) fn list(&self, id: GroupId, bucket: Bucket) -> &List {
         &self.all[id.0 as usize].lists[bucket.index()]
+    }
+
+    /// How many sockets the group has in the bucket.
+    #[inline]
+    pub(super) fn length(&self, id: GroupId, bucket: Bucket) -> u32 {
+        let group = &self.all[id.0 as usize];
+        if group.occupied & (1 << bucket.0) == 0 {
+            return 0;
+        }
+        group.lists[bucket.index()].length
     }
 
     /// How many sockets the group has.
@@ -234,6 +262,7 @@ impl Groups {
         group.sockets += 1;
         slots.get_mut(id).place.group = group_id;
         put(&mut group.lists, &mut self.signposts, slots, id);
+        group.changed(slots.get(id).place.bucket);
         is_new
     }
 
@@ -242,7 +271,8 @@ impl Groups {
         let group_id = slots.get(id).place.group()?;
         let group = &mut self.all[group_id.0 as usize];
         take(&mut group.lists, slots, id);
-        slots.get_mut(id).place = Place::NOWHERE;
+        let place = std::mem::replace(&mut slots.get_mut(id).place, Place::NOWHERE);
+        group.changed(place.bucket);
         group.sockets -= 1;
         if group.sockets > 0 {
             return None;
@@ -256,12 +286,15 @@ impl Groups {
     /// Moves the socket to the bucket it belongs to now, in the group it is in.
     #[inline]
     pub(super) fn shift(&mut self, slots: &mut Slots, id: SlotId) {
-        let Some(group) = slots.get(id).place.group() else {
+        let place = slots.get(id).place;
+        let Some(group) = place.group() else {
             return;
         };
-        let lists = &mut self.all[group.0 as usize].lists;
-        take(lists, slots, id);
-        put(lists, &mut self.signposts, slots, id);
+        let group = &mut self.all[group.0 as usize];
+        take(&mut group.lists, slots, id);
+        put(&mut group.lists, &mut self.signposts, slots, id);
+        group.changed(place.bucket);
+        group.changed(slots.get(id).place.bucket);
     }
 
     /// Marks the sockets that entered the bucket before `before_ns` as ripe, at most `most` of them;
@@ -320,6 +353,7 @@ impl Groups {
         let id = if let Some(id) = self.free.pop() {
             let group = &mut self.all[id.0 as usize];
             group.key = key;
+            group.occupied = 0;
             *group.lists = [List::EMPTY; Bucket::COUNT];
             id
         } else {
@@ -327,6 +361,7 @@ impl Groups {
             self.all.push(Group {
                 key,
                 sockets: 0,
+                occupied: 0,
                 lists: Box::new([List::EMPTY; Bucket::COUNT]),
             });
             id
