@@ -1,7 +1,8 @@
 //! Sockets by age, without those that cannot match a filter.
 //!
 //! Where the filter asks for a process, a port or an address, it is put to the groups first: of
-//! half a million sockets most are never looked at.
+//! half a million sockets most are never looked at. Where it is true of few but may be of many, all
+//! are scanned in the order of memory.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -31,10 +32,28 @@ const LISTED: [State; 10] = [
 /// After so many sockets it is asked whether any that is older, or younger, can match.
 const ASK_EVERY: u32 = 64;
 
+/// A list leads all over memory, and a scan straight through it: it looks at so many sockets in the time
+/// a list takes for one.
+const SCANNED_PER_LISTED: u64 = 8;
+
+/// So many are looked at by age before all are scanned: what matches much has shown enough by then.
+const PATIENCE: u32 = 4096;
+
+/// Sockets that match, in the order asked for.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// At most as many as were asked for.
+    pub(super) ids: Vec<SlotId>,
+    /// How many there are; `None` where the search ended before that was known.
+    pub(super) matched: Option<u64>,
+}
+
 /// Lists in the order of entry, merged from one end.
-pub(super) struct ByAge {
+struct ByAge {
     sort: Sort,
     lists: Lists,
+    /// There is so much in the lists that a scan of all is cheaper.
+    is_long: bool,
     /// The next of every list, by when it entered its state.
     next: BinaryHeap<(Reverse<u64>, SlotId)>,
     steps: u32,
@@ -50,10 +69,11 @@ enum Lists {
 
 impl ByAge {
     /// All sockets of which the filter may be true.
-    pub(super) fn new(table: &Table, question: &SocketsQuestion) -> Self {
+    fn new(table: &Table, question: &SocketsQuestion) -> Self {
         let mut walk = Self {
             sort: question.sort,
             lists: Lists::OfStates,
+            is_long: false,
             next: BinaryHeap::new(),
             steps: 0,
         };
@@ -65,18 +85,23 @@ impl ByAge {
     }
 
     fn begin_with_states(&mut self, table: &Table, question: &SocketsQuestion) {
+        let mut sockets = 0;
         for state in LISTED {
             let known = Known {
                 state: Some(state),
                 ..Known::default()
             };
+            if !question.filter.can_match(&known) {
+                continue;
+            }
+            sockets += table.in_state(state);
             let end = match question.sort {
-                _ if !question.filter.can_match(&known) => None,
                 Sort::Age => table.slots.oldest(state),
                 Sort::Newest => table.slots.newest(state),
             };
             self.push(table, end);
         }
+        self.is_long = !question.filter.is_empty() && is_many(table, sockets);
     }
 
     fn begin_with_groups(&mut self, table: &Table, question: &SocketsQuestion, groups: &[GroupId]) {
@@ -101,21 +126,15 @@ impl ByAge {
 
     fn push(&mut self, table: &Table, id: Option<SlotId>) {
         let Some(id) = id else { return };
-        let entered_ns = table.slots.get(id).entered_ns;
-        let key = match self.sort {
-            Sort::Age => entered_ns,
-            Sort::Newest => u64::MAX - entered_ns,
-        };
-        self.next.push((Reverse(key), id));
+        self.next.push((Reverse(table.place_in(self.sort, id)), id));
+    }
+
+    fn is_dear(&self) -> bool {
+        self.is_long && self.steps > PATIENCE
     }
 
     /// The next socket; `None` after the last that may match at `now_ns`.
-    pub(super) fn next(
-        &mut self,
-        table: &Table,
-        question: &SocketsQuestion,
-        now_ns: u64,
-    ) -> Option<SlotId> {
+    fn next(&mut self, table: &Table, question: &SocketsQuestion, now_ns: u64) -> Option<SlotId> {
         let (_, id) = self.next.pop()?;
         let is_asked = self.steps.is_multiple_of(ASK_EVERY) && !question.filter.is_empty();
         self.steps = self.steps.wrapping_add(1);
@@ -145,18 +164,22 @@ impl ByAge {
     }
 }
 
-/// The groups whose sockets may match, where they have less than half of all.
+/// Whether it is cheaper to scan all sockets than to follow lists with so many.
+fn is_many(table: &Table, sockets: u64) -> bool {
+    sockets.saturating_mul(SCANNED_PER_LISTED) > table.len() as u64
+}
+
+/// The groups whose sockets may match, where these are few.
 fn few_groups(table: &Table, question: &SocketsQuestion) -> Option<Vec<GroupId>> {
     if question.filter.is_empty() {
         return None;
     }
-    let most = table.len() as u64 / 2;
     let mut sockets = 0;
     let mut groups = Vec::new();
     for id in table.groups.ids() {
         if question.filter.can_match(&table.known_of(id)) {
             sockets += u64::from(table.groups.sockets_of(id));
-            if sockets > most {
+            if is_many(table, sockets) {
                 return None;
             }
             groups.push(id);
@@ -166,6 +189,57 @@ fn few_groups(table: &Table, question: &SocketsQuestion) -> Option<Vec<GroupId>>
 }
 
 impl Table {
+    /// The sockets a question asks for.
+    pub(super) fn search(&self, question: &SocketsQuestion, now_ns: u64) -> Found {
+        let limit = question.limit.unwrap_or(usize::MAX);
+        let mut walk = ByAge::new(self, question);
+        let mut ids = Vec::new();
+        while let Some(id) = walk.next(self, question, now_ns) {
+            if walk.is_dear() {
+                return self.scan(question, limit, now_ns);
+            }
+            if !self.matches(id, question, now_ns) {
+                continue;
+            }
+            if ids.len() == limit {
+                return Found { ids, matched: None };
+            }
+            ids.push(id);
+        }
+        let matched = Some(ids.len() as u64);
+        Found { ids, matched }
+    }
+
+    /// The same, by a look at every socket.
+    fn scan(&self, question: &SocketsQuestion, limit: usize, now_ns: u64) -> Found {
+        // The last of those to be shown is on top, and gives way to one that comes before it.
+        let mut first = BinaryHeap::new();
+        let mut matched = 0;
+        for id in self.slots.ids() {
+            if self.matches(id, question, now_ns) {
+                matched += 1;
+                first.push((self.place_in(question.sort, id), id));
+                if first.len() > limit {
+                    first.pop();
+                }
+            }
+        }
+        let first = first.into_sorted_vec().into_iter();
+        Found {
+            ids: first.map(|(_, id)| id).collect(),
+            matched: Some(matched),
+        }
+    }
+
+    /// What comes first in an order has the lowest.
+    fn place_in(&self, sort: Sort, id: SlotId) -> u64 {
+        let entered_ns = self.slots.get(id).entered_ns;
+        match sort {
+            Sort::Age => entered_ns,
+            Sort::Newest => u64::MAX - entered_ns,
+        }
+    }
+
     /// What all sockets of a group have in common.
     fn known_of(&self, id: GroupId) -> Known<'_> {
         let key = self.groups.key(id);

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use tcpmon_common::State;
 
-use super::by_age::ByAge;
 use super::cgroups::Cgroup;
 use super::socket::{SlotId, Socket};
 use super::{Process, Table};
@@ -75,31 +74,13 @@ impl Table {
     /// step per group and those that may match.
     #[must_use]
     pub fn sockets(&self, question: &SocketsQuestion, now_ns: u64) -> Sockets {
-        let limit = question.limit.unwrap_or(usize::MAX);
-        let mut walk = ByAge::new(self, question);
-        let mut sockets = Vec::new();
-        let mut matched = 0;
-        let mut complete = true;
-        while let Some(id) = walk.next(self, question, now_ns) {
-            if !self.matches(id, question, now_ns) {
-                continue;
-            }
-            if sockets.len() == limit {
-                complete = false;
-                break;
-            }
-            matched += 1;
-            sockets.push(self.row(id, now_ns));
-        }
-        let matched = if complete {
-            Some(matched)
-        } else {
-            question.filter.is_empty().then(|| self.len() as u64)
-        };
+        let found = self.search(question, now_ns);
+        let of_all = || question.filter.is_empty().then(|| self.len() as u64);
+        let rows = found.ids.into_iter().map(|id| self.row(id, now_ns));
         Sockets {
             schema: SCHEMA,
-            matched,
-            sockets,
+            matched: found.matched.or_else(of_all),
+            sockets: rows.collect(),
         }
     }
 

@@ -248,6 +248,48 @@ fn all_144_pairs_are_applied_without_a_panic_and_leave_one_socket_at_most() {
 }
 
 #[test]
+fn few_among_very_many_are_found_in_the_order_asked_for() {
+    let mut table = Table::new();
+    for at in 1..=10_000 {
+        let mut speaker = Speaker::new(at, at, at as u16, 80);
+        speaker.says(&mut table, at * SECOND, State::SynSent, State::Established);
+    }
+    let cookies = |filter: &str, sort, limit| {
+        let question = SocketsQuestion {
+            filter: filter.parse().expect("a filter"),
+            sort,
+            limit,
+        };
+        let answer = table.sockets(&question, 10_001 * SECOND);
+        let rows = answer.sockets.iter().filter_map(|row| row.cookie);
+        (rows.collect::<Vec<_>>(), answer.matched)
+    };
+    let few = "sport > 4999 and sport < 5003";
+    assert_eq!(
+        cookies(few, Sort::Age, Some(2)),
+        (vec![5000, 5001], Some(3))
+    );
+    assert_eq!(
+        cookies(few, Sort::Newest, Some(2)),
+        (vec![5002, 5001], Some(3))
+    );
+    assert_eq!(
+        cookies(few, Sort::Age, None),
+        (vec![5000, 5001, 5002], Some(3))
+    );
+    assert_eq!(cookies(few, Sort::Age, Some(0)), (vec![], Some(3)));
+    assert_eq!(
+        cookies("sport > 9999 and pid != 5", Sort::Age, None),
+        (vec![], Some(0))
+    );
+    assert_eq!(cookies("sport > 2", Sort::Age, Some(2)), (vec![3, 4], None));
+    assert_eq!(
+        cookies("", Sort::Newest, Some(1)),
+        (vec![10_000], Some(10_000))
+    );
+}
+
+#[test]
 fn the_oldest_come_first_over_all_states_and_the_newest_the_other_way() {
     let mut table = Table::new();
     for (at, state) in [
