@@ -120,6 +120,8 @@ pub(super) struct Memory {
     pub(super) opened: Trend,
     /// Those that live, towards a destination.
     pub(super) live: Trend,
+    /// How long TIME_WAIT blocked a port when `trend` was read last, in milliseconds.
+    pub(super) blocked_for_ms: Option<u64>,
     /// Ripe sockets that went on.
     pub(super) turnover: Turnover,
     /// Drops, failures.

@@ -67,6 +67,11 @@ pub(in crate::core::verdict) fn judge(
         0
     };
     let held = used.sockets.saturating_sub(reusable);
+    let blocked_for_ms = (blocked_for * 1e3) as u64;
+    if memory.blocked_for_ms.replace(blocked_for_ms) != Some(blocked_for_ms) {
+        // Somebody changed the settings: what was held by the ones before does not grow into this.
+        memory.trend = Trend::default();
+    }
     memory.trend.read(now_ns, f64::from(held));
     let per_second = steady(&memory.trend);
     let seconds_left = usable.zip(per_second).and_then(|(usable, rate)| {

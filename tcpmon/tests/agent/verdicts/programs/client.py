@@ -26,8 +26,7 @@ def endpoint(text):
 
 
 def spend(to, per_second):
-    begin = time.monotonic()
-    count = 0
+    due = time.monotonic()
     refused = False
     while True:
         try:
@@ -40,8 +39,9 @@ def spend(to, per_second):
             if not refused:
                 say("refused", to[1], time.clock_gettime_ns(time.CLOCK_BOOTTIME))
             refused = True
-        count += 1
-        time.sleep(max(0.0, begin + count / per_second - time.monotonic()))
+        # What a busy machine held up is not made up for: that would be a burst, and no steady rate.
+        due = max(due + 1 / per_second, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
 
 
 def talk(to, count):
