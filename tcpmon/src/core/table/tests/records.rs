@@ -251,7 +251,7 @@ fn all_144_pairs_are_applied_without_a_panic_and_leave_one_socket_at_most() {
 fn few_among_very_many_are_found_in_the_order_asked_for() {
     let mut table = Table::new();
     for at in 1..=10_000 {
-        let mut speaker = Speaker::new(at, at, at as u16, 80);
+        let speaker = Speaker::new(at, at, at as u16, 80);
         speaker.says(&mut table, at * SECOND, State::SynSent, State::Established);
     }
     let cookies = |filter: &str, sort, limit| {
