@@ -7,27 +7,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use tcpmon_common::State;
+
 use super::Table;
 use super::endpoints::Endpoint;
 use super::groups::{Bucket, GroupId};
 use super::socket::SlotId;
 use crate::core::filter::Known;
 use crate::core::query::{SocketsQuestion, Sort};
-use tcpmon_common::State;
-
-/// The states a socket in the table can be in, each with a list of its own.
-const LISTED: [State; 10] = [
-    State::Listen,
-    State::SynSent,
-    State::SynRecv,
-    State::Established,
-    State::FinWait1,
-    State::FinWait2,
-    State::Closing,
-    State::TimeWait,
-    State::CloseWait,
-    State::LastAck,
-];
 
 /// After so many sockets it is asked whether any that is older, or younger, can match.
 const ASK_EVERY: u32 = 64;
@@ -86,7 +73,7 @@ impl ByAge {
 
     fn begin_with_states(&mut self, table: &Table, question: &SocketsQuestion) {
         let mut sockets = 0;
-        for state in LISTED {
+        for state in State::RFC {
             let known = Known {
                 state: Some(state),
                 ..Known::default()
@@ -108,7 +95,7 @@ impl ByAge {
         self.lists = Lists::OfGroups;
         for id in groups {
             let mut known = table.known_of(*id);
-            for state in LISTED {
+            for state in State::RFC {
                 known.state = Some(state);
                 if !question.filter.can_match(&known) {
                     continue;
@@ -202,7 +189,11 @@ impl Table {
                 continue;
             }
             if ids.len() == limit {
-                return Found { ids, matched: None };
+                let of_all = question.filter.is_empty().then(|| self.len() as u64);
+                return Found {
+                    ids,
+                    matched: of_all,
+                };
             }
             ids.push(id);
         }

@@ -90,7 +90,7 @@ impl<'a> Group<'a> {
     /// The socket longest in `bucket`.
     #[must_use]
     pub fn oldest(&self, bucket: Bucket) -> Option<&'a Socket> {
-        let id = self.sockets(bucket).next()?;
+        let id = self.table.groups.oldest(self.id, bucket)?;
         Some(self.table.slots.get(id))
     }
 

@@ -345,8 +345,8 @@ impl Groups {
         id: GroupId,
         bucket: Bucket,
     ) -> impl Iterator<Item = SlotId> + 'a {
-        let oldest = some(self.list(id, bucket).oldest);
-        std::iter::successors(oldest, move |id| some(slots.get(*id).place.next))
+        let oldest = self.oldest(id, bucket);
+        std::iter::successors(oldest, move |id| self.newer(slots, *id))
     }
 
     fn open(&mut self, key: Key) -> GroupId {

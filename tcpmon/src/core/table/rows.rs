@@ -75,11 +75,10 @@ impl Table {
     #[must_use]
     pub fn sockets(&self, question: &SocketsQuestion, now_ns: u64) -> Sockets {
         let found = self.search(question, now_ns);
-        let of_all = || question.filter.is_empty().then(|| self.len() as u64);
         let rows = found.ids.into_iter().map(|id| self.row(id, now_ns));
         Sockets {
             schema: SCHEMA,
-            matched: found.matched.or_else(of_all),
+            matched: found.matched,
             sockets: rows.collect(),
         }
     }

@@ -169,11 +169,10 @@ fn check_answers(table: &Table, now_ns: u64) -> Result<(), TestCaseError> {
         "src ::/0",
         "proc = holder",
         "state time-wait or pid = 2",
-        "age > 146y",
+        &format!("age > {}s", now_ns / SECOND - 300),
         "dport = :9",
         "",
     ] {
-        let text = text.replace("146y", &format!("{}s", now_ns / SECOND - 300));
         for sort in [Sort::Age, Sort::Newest] {
             let question = SocketsQuestion {
                 filter: text.parse().expect("a filter"),
@@ -193,7 +192,7 @@ fn check_answers(table: &Table, now_ns: u64) -> Result<(), TestCaseError> {
             }
             let rows = table.sockets(&question, now_ns).sockets;
             let found: Vec<_> = rows.iter().map(|row| row.age_seconds).collect();
-            prop_assert_eq!(found, expected, "{} {:?}", &text, sort);
+            prop_assert_eq!(found, expected, "{} {:?}", text, sort);
         }
     }
     Ok(())
