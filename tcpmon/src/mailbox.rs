@@ -206,7 +206,8 @@ impl Mailbox {
         self.ask(|answer| Letter::Process(pid, answer)).await
     }
 
-    /// The machine as a whole, and what the sockets add up to, group by group, at one moment.
+    /// The machine as a whole, and what the sockets add up to, group by group, of the few milliseconds
+    /// that counting takes.
     ///
     /// # Errors
     ///

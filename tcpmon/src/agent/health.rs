@@ -8,7 +8,6 @@ use super::rates::Edges;
 use super::schedule::Kind;
 use super::{Agent, Incidents};
 use crate::clock;
-use crate::core::census::Census;
 use crate::core::query::{Endings, Health, SCHEMA, Summary, Verdicts};
 use crate::core::recording;
 use crate::core::snapshot::{ProgramUsage, Snapshot, StateNow};
@@ -214,14 +213,6 @@ impl Agent {
         let size = self.stream.as_ref().map_or(0, Stream::ring_bytes);
         // While it was emptied more may have come than there is room for at a time.
         self.waited.largest().min(size.into())
-    }
-
-    /// What the sockets add up to. Names are made of it elsewhere: here every step counts.
-    pub(super) fn census(&self) -> Census {
-        let (now_ns, now_unix_ns) = (clock::boottime_ns(), clock::unix_ns());
-        let mut census = self.table.census(now_ns, now_unix_ns);
-        census.verdicts = self.court.standing();
-        census
     }
 
     pub(super) fn snapshot(&mut self) -> Snapshot {

@@ -29,12 +29,7 @@ impl Agent {
             }
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
-            Letter::Census(answer) => {
-                let (copied, turn, now_ns) =
-                    self.measured(|agent| (Box::new(agent.snapshot()), Box::new(agent.census())));
-                self.scrapes.took(turn, now_ns);
-                drop(answer.send(copied));
-            }
+            Letter::Census(answer) => self.censuses.add(answer),
             Letter::Watch(filter, most, rows) => self.watchers.add(filter, most, rows),
             Letter::Record(filter, batches, answer) => self.record(filter, batches, answer),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),

@@ -3,6 +3,7 @@
 //! Nothing here waits for anything but the `select!`; what takes long is on the sweeper's thread.
 
 mod asked;
+mod censuses;
 mod court;
 mod health;
 mod incidents;
@@ -41,6 +42,7 @@ use crate::outbox::Outbox;
 use crate::source::bpf::Stream;
 use crate::source::sweep::{Job, Report, SweepEnd};
 use asked::Asked;
+use censuses::Censuses;
 use court::Court;
 pub use health::Host;
 use health::Losses;
@@ -123,6 +125,7 @@ pub struct Agent {
     turns: Turns,
     /// Those of them that copied for a scrape.
     scrapes: Turns,
+    censuses: Censuses,
     /// Bytes that were in the ring when it was looked at.
     waited: Recent<u64>,
     /// Of these, what has been read of it since it was empty last.
@@ -186,6 +189,9 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> anyhow::Result
             () = tokio::task::yield_now(), if more => more = agent.turn(Agent::drain),
             () = tokio::task::yield_now(), if agent.ending.is_some() => agent.turn(Agent::walk_on),
             () = tokio::task::yield_now(), if agent.recorders.plants() => agent.turn(Agent::plant_on),
+            () = tokio::task::yield_now(), if agent.censuses.are_wanted() => {
+                agent.turn(Agent::count_on);
+            }
             Some(letter) = letters.recv() => agent.turn(|agent| agent.answer(letter)),
             Some(report) = reports.recv() => agent.turn(|agent| agent.take(report)),
             Ok(()) = settings.changed() => {
@@ -258,6 +264,7 @@ impl Agent {
             poll: Poll::default(),
             turns: Turns::default(),
             scrapes: Turns::default(),
+            censuses: Censuses::default(),
             waited: Recent::new(u64::max),
             waiting: 0,
             rates: Rates::default(),

@@ -1,4 +1,4 @@
-//! What the sockets add up to, group by group: plain numbers, copied out of the owner in one go.
+//! What the sockets add up to, group by group: plain numbers, copied out of the owner.
 //!
 //! Names are made of it elsewhere, so that the owner is not kept: a step per group, per listener and
 //! per kind of ending, none per socket.
@@ -18,7 +18,7 @@ use crate::core::verdict::{Place, Standing};
 /// The machine, counted.
 #[derive(Clone, Debug, Default)]
 pub struct Census {
-    /// When it was taken, `CLOCK_BOOTTIME` ns.
+    /// When it was begun, `CLOCK_BOOTTIME` ns.
     pub now_ns: u64,
     /// The same by the wall clock, ns since 1970.
     pub now_unix_ns: u64,

@@ -186,7 +186,7 @@ fn side_by_side(report: &mut Report, sizes: &[Size]) {
         format!("{:.0}", size.bytes as f64 / 1024.0)
     });
     row(
-        "longest the owner copied, ms",
+        "longest the owner copied in one go, ms",
         "by the clock, of all scrapes of that size",
         &|size| ms(size.turn),
     );

@@ -1,5 +1,9 @@
 //! The table counted for those who draw curves: a step per group, per listener and per kind of
 //! ending.
+//!
+//! There may be tens of thousands of groups, so they are counted a part at a time. What one part
+//! tells is of one moment, and a group is in one part: its states add up to its sockets. A socket that
+//! changes hands in between may be missing from both groups, or be in both; that takes milliseconds.
 
 use tcpmon_common::State;
 
@@ -12,11 +16,21 @@ use crate::core::census::{
 use crate::core::facts::ProcessFact;
 use crate::core::verdict::Place;
 
+/// A census under way.
+#[derive(Debug)]
+pub struct Counting {
+    /// What has been counted so far.
+    pub census: Census,
+    /// The next place of a group.
+    at: usize,
+}
+
 impl Table {
-    /// Everything but the verdicts, as of `now_ns`, which is `now_unix_ns` by the wall clock.
+    /// Begins to count everything but the verdicts, as of `now_ns`, which is `now_unix_ns` by the wall
+    /// clock: [`Table::count_on`] counts the groups.
     #[must_use]
-    pub fn census(&self, now_ns: u64, now_unix_ns: u64) -> Census {
-        let mut census = Census {
+    pub fn begin_census(&self, now_ns: u64, now_unix_ns: u64) -> Counting {
+        let census = Census {
             now_ns,
             now_unix_ns,
             groups: Vec::with_capacity(self.groups.len()),
@@ -27,10 +41,24 @@ impl Table {
             endings: self.ending_counts(),
             verdicts: Vec::new(),
         };
-        for group in self.groups() {
-            self.count_group(&group, &mut census);
+        Counting { census, at: 0 }
+    }
+
+    /// Counts the groups in the next `budget` places; `false` when nothing is left to count.
+    pub fn count_on(&self, counting: &mut Counting, budget: usize) -> bool {
+        for group in self.groups_in(counting.at, budget) {
+            self.count_group(&group, &mut counting.census);
         }
-        census
+        counting.at = counting.at.saturating_add(budget);
+        counting.at < self.groups.places()
+    }
+
+    /// The same all at once.
+    #[must_use]
+    pub fn census(&self, now_ns: u64, now_unix_ns: u64) -> Census {
+        let mut counting = self.begin_census(now_ns, now_unix_ns);
+        while self.count_on(&mut counting, usize::MAX) {}
+        counting.census
     }
 
     fn count_group(&self, group: &Group<'_>, census: &mut Census) {

@@ -107,6 +107,12 @@ impl Table {
         self.groups.ids().map(|id| Group { table: self, id })
     }
 
+    /// The groups in so many places from this one on; one that lives on keeps its place.
+    pub(super) fn groups_in(&self, first: usize, places: usize) -> impl Iterator<Item = Group<'_>> {
+        let ids = self.groups.ids_in(first, places);
+        ids.map(|id| Group { table: self, id })
+    }
+
     /// How many groups there are.
     #[must_use]
     pub fn group_count(&self) -> usize {

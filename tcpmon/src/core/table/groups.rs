@@ -200,10 +200,20 @@ impl Groups {
 
     /// Every group, in no particular order.
     pub(super) fn ids(&self) -> impl Iterator<Item = GroupId> + '_ {
-        let alive = self.all.iter().enumerate();
+        self.ids_in(0, usize::MAX)
+    }
+
+    /// The groups in so many places from this one on, in the order of [`Groups::ids`].
+    pub(super) fn ids_in(&self, first: usize, places: usize) -> impl Iterator<Item = GroupId> + '_ {
+        let alive = self.all.iter().enumerate().skip(first).take(places);
         alive.filter_map(|(index, group)| {
             (group.sockets > 0).then_some(GroupId(u32::try_from(index).unwrap_or(u32::MAX - 1)))
         })
+    }
+
+    /// How many places there are, free ones among them.
+    pub(super) const fn places(&self) -> usize {
+        self.all.len()
     }
 
     /// The socket longest in the bucket.

@@ -42,6 +42,7 @@ use tcpmon_common::State;
 
 pub use apply::Change;
 use audit::Audit;
+pub use census::Counting;
 use cgroups::Cgroups;
 pub use endings::EndingKey;
 use endings::Endings;

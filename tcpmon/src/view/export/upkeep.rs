@@ -59,8 +59,8 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<Family>> {
         )?,
         gauge(
             "tcpmon_scrape_longest_turn_seconds",
-            "The longest it was busy with copying for a scrape in that time, by the clock; this scrape \
-             not included.",
+            "The longest it was busy with copying for a scrape in one go in that time, by the clock; \
+             this scrape not included.",
             seconds(snapshot.longest_scrape.wall_ns),
         )?,
         gauge(

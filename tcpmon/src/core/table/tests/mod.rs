@@ -1,6 +1,7 @@
 //! What the table makes of records, dumps and scans.
 
 mod audits;
+mod census;
 mod cookieless;
 mod endings;
 mod endpoint_rows;
