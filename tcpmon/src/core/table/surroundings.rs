@@ -130,6 +130,12 @@ impl Table {
         Some(identity.container.as_ref()?.id.as_str())
     }
 
+    /// Whether a dump of all sockets was begun at this time or later, and has been compared.
+    #[must_use]
+    pub fn was_dumped_since(&self, time_ns: u64) -> bool {
+        self.last_audit.1 >= time_ns
+    }
+
     /// Whether a dump made when the socket had been in its state for `age_ns` showed it without a
     /// process: a connection that is accepted makes no record, so only a dump can tell.
     #[must_use]

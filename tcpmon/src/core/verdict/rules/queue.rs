@@ -87,7 +87,7 @@ pub(in crate::core::verdict) fn judge_accepts(
         None => 0,
     };
     let depth = queue.depth?;
-    let lasts = is_full && full_ns >= limits.for_ns;
+    let lasts = is_full && full_ns >= limits.for_ns && is_told_from_stuck(sight, full_ns);
     let severity = match (lasts, dropped) {
         (true, dropped) if dropped >= limits.drops => Some(Severity::Critical),
         (true, _) => Some(Severity::Warning),
@@ -106,6 +106,16 @@ pub(in crate::core::verdict) fn judge_accepts(
             cookies: None,
         }),
     })
+}
+
+/// Whether it is known that somebody empties a queue that has been full for so long. A queue nobody
+/// empties is full from its first seconds on, and only a dump made when its head is old enough tells
+/// the two apart. Where dumps are rare that is not waited for.
+fn is_told_from_stuck(sight: Sight<'_>, full_ns: u64) -> bool {
+    let stuck = &sight.thresholds.accept;
+    let full_since_ns = sight.now_ns.saturating_sub(full_ns);
+    full_ns >= stuck.stuck_ns
+        || (sight.table).was_dumped_since(full_since_ns.saturating_add(stuck.age_ns))
 }
 
 /// What a namespace's counters say of its handshakes.
