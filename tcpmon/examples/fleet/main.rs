@@ -23,9 +23,12 @@ mod stage;
 mod tools;
 
 use std::io::{Read as _, Write as _};
+use std::thread;
 
 use anyhow::Context as _;
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use prometheus::Prometheus;
 use stage::Stage;
@@ -63,6 +66,20 @@ fn main() -> anyhow::Result<()> {
     let url = prometheus.url();
     println!("{url}\nin another terminal: tcpmon top --prometheus {url}\nCtrl-D ends it");
     std::io::stdout().flush()?;
-    std::io::stdin().read_to_end(&mut Vec::new())?;
+    until_ended()
+}
+
+/// Returns when standard input ends, or a signal ends the program: what was started is ended, and its
+/// files are removed, by whoever returns.
+#[tokio::main(flavor = "current_thread")]
+async fn until_ended() -> anyhow::Result<()> {
+    let (ended, end) = oneshot::channel();
+    thread::spawn(move || ended.send(std::io::stdin().read_to_end(&mut Vec::new())));
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        input = end => drop(input??),
+        signal = tokio::signal::ctrl_c() => signal?,
+        _ = terminated.recv() => {}
+    }
     Ok(())
 }
