@@ -35,7 +35,7 @@ use crate::clock;
 use crate::core::course::Course;
 use crate::core::query::ProcessAnswer;
 use crate::core::snapshot::{Audits, Turn};
-use crate::core::table::Table;
+use crate::core::table::{Drift, Table};
 use crate::core::verdict::{Judge, Policy};
 use crate::mailbox::Letter;
 use crate::outbox::Outbox;
@@ -113,7 +113,8 @@ pub struct Agent {
     ending: Option<SweepEnd>,
     /// Processor time the sweep under way has cost this loop so far.
     sweep_cost_ns: u64,
-    repairs_before: u64,
+    /// Drift when the audit under way began, in the order of [`Drift::ALL`].
+    drift_before: [u64; Drift::ALL.len()],
     watchers: Watchers,
     recorders: Recorders,
     asked_processes: Asked<u32, ProcessAnswer>,
@@ -254,7 +255,7 @@ impl Agent {
             sweeping: None,
             ending: None,
             sweep_cost_ns: 0,
-            repairs_before: 0,
+            drift_before: [0; Drift::ALL.len()],
             watchers: Watchers::default(),
             recorders: Recorders::default(),
             asked_processes: Asked::default(),
@@ -481,7 +482,7 @@ impl Agent {
                 self.sweep_cost_ns += cost_ns;
             }
             Report::Began { states, cookies } => {
-                self.repairs_before = self.repairs();
+                self.drift_before = self.table.totals().drift;
                 self.table.set_dumps_have_cookies(cookies);
                 self.table.begin_audit(states);
             }
@@ -552,17 +553,18 @@ impl Agent {
         }
     }
 
+    /// Logs what an audit found wrong, by kind: it is the first thing to know of it.
     fn report_repairs(&mut self) {
-        let repairs = self.repairs() - self.repairs_before;
-        if repairs == 0 {
+        let (drift, before) = (self.table.totals().drift, self.drift_before);
+        if drift == before {
             self.audits.last_clean_unix_ns = self.audits.last_unix_ns;
-        } else {
-            log::warn!("the audit repaired the table: repairs={repairs}");
+            return;
         }
-    }
-
-    fn repairs(&self) -> u64 {
-        self.table.totals().drift.iter().sum()
+        let kinds = Drift::ALL.map(|kind| {
+            let repairs = drift[kind as usize] - before[kind as usize];
+            format!("{}={repairs}", kind.name())
+        });
+        log::warn!("the audit repaired the table: {}", kinds.join(" "));
     }
 
     /// The sweeper is free again; `cost_ns` is its part of the price.
