@@ -69,6 +69,11 @@ impl Court {
         changes
     }
 
+    /// Whether something can only be told by an audit.
+    pub(super) const fn wants_audit(&self) -> bool {
+        self.judge.wants_dump()
+    }
+
     /// What stands and what is over.
     pub(super) fn report(&self, table: &Table, now_ns: u64) -> Verdicts {
         self.judge.report(table, self.own_netns, now_ns)

@@ -381,6 +381,7 @@ impl Agent {
     fn send_out(&mut self, now_ns: u64) {
         let minisocks: Vec<_> = self.table.minisock_namespaces().collect();
         let wishes = Wishes {
+            audit: self.court.wants_audit(),
             minisocks: !minisocks.is_empty(),
             holders: self.table.wants_holders(),
             holders_again: self.table.processes() > 0,

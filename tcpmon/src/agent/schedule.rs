@@ -46,6 +46,8 @@ impl Rhythm {
 
 /// After losses the table is wrong now: it may cost a tenth of a processor to mend it.
 const URGENT_AUDITS: Rhythm = Rhythm::new(SECOND_NS, 10);
+/// Somebody may have ceased to accept connections, which an audit alone can tell.
+const DOUBT_AUDITS: Rhythm = Rhythm::new(SECOND_NS, 50);
 const MINISOCKS: Rhythm = Rhythm::new(SECOND_NS, 100);
 const HOLDERS: Rhythm = Rhythm::new(SECOND_NS, 1000);
 /// Descriptors are passed on and inherited without a word: holders are looked up anew this often.
@@ -86,6 +88,8 @@ impl Pace {
 /// What the table would like to know.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wishes {
+    /// What an audit alone can tell is in doubt.
+    pub(super) audit: bool,
     /// There are minisocks, or may be.
     pub(super) minisocks: bool,
     /// There are sockets without a confirmed holder.
@@ -226,7 +230,8 @@ impl Schedule {
 
     fn due(&self, wishes: Wishes, now_ns: u64) -> Option<Kind> {
         let is_urgent = self.urgent && self.audits.is_due(URGENT_AUDITS, now_ns);
-        if is_urgent || self.audits.is_due(self.audit_rhythm(), now_ns) {
+        let is_doubted = wishes.audit && self.audits.is_due(DOUBT_AUDITS, now_ns);
+        if is_urgent || is_doubted || self.audits.is_due(self.audit_rhythm(), now_ns) {
             Some(Kind::Audit)
         } else if self.holders_are_due(wishes, now_ns) {
             Some(Kind::Holders)
@@ -279,6 +284,7 @@ mod tests {
     use super::*;
 
     const ALL: Wishes = Wishes {
+        audit: false,
         minisocks: true,
         holders: true,
         holders_again: true,
@@ -353,6 +359,22 @@ mod tests {
             let due_ns = rest_ms * 1_000_000;
             assert_eq!(schedule.next(wishes, due_ns - 1), None);
             assert_eq!(schedule.next(wishes, due_ns), Some(Kind::Processes));
+        }
+    }
+
+    #[test]
+    fn an_audit_that_settles_a_doubt_rests_less() {
+        let doubt = Wishes {
+            audit: true,
+            ..Wishes::default()
+        };
+        for (wishes, rest_s) in [(doubt, 50), (Wishes::default(), 300)] {
+            let mut schedule = Schedule::new(5 * SECOND_NS);
+            assert_eq!(schedule.next(wishes, 0), Some(Kind::Audit));
+            schedule.ended(Kind::Audit, 0, SECOND_NS);
+            schedule.queues.ended(rest_s * SECOND_NS - SECOND_NS, 0);
+            assert_eq!(schedule.next(wishes, rest_s * SECOND_NS - 1), None);
+            assert_eq!(schedule.next(wishes, rest_s * SECOND_NS), Some(Kind::Audit));
         }
     }
 

@@ -104,10 +104,14 @@ impl Judge {
         };
         let queue = &service.queue;
         let subject = service.subject(Kind::AcceptStuck);
+        let mut is_in_doubt = false;
         let is_stuck = self.docket.hear(&self.policy, sight, subject, |case| {
             let waiting = survey.waiting(service.endpoint);
-            accept::judge(sight, queue, waiting, &mut case.memory)
+            let opinion = accept::judge(sight, queue, waiting, &mut case.memory);
+            is_in_doubt = accept::is_in_doubt(sight, &case.memory);
+            opinion
         });
+        self.wants_dump |= is_in_doubt;
         let subject = service.subject(Kind::AcceptQueueOverflow);
         self.docket.hear(&self.policy, sight, subject, |case| {
             queue::judge_accepts(sight, queue, is_stuck, counts, &mut case.memory)

@@ -109,6 +109,11 @@ impl Lasting {
         }
         now_ns.saturating_sub(*self.0.get_or_insert(now_ns))
     }
+
+    /// Since when it holds, by the last reading.
+    pub(super) const fn since(&self) -> Option<u64> {
+        self.0
+    }
 }
 
 /// The memory of a case.
@@ -163,7 +168,9 @@ mod tests {
         let mut full = Lasting::default();
         assert_eq!(full.read(true, 5), 0);
         assert_eq!(full.read(true, 8), 3);
+        assert_eq!(full.since(), Some(5));
         assert_eq!(full.read(false, 9), 0);
+        assert_eq!(full.since(), None);
         assert_eq!(full.read(true, 12), 0);
     }
 }

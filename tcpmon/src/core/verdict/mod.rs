@@ -59,6 +59,8 @@ pub struct Judge {
     docket: Docket,
     counts: FxHashMap<NetnsIdentity, Counts>,
     judged_ns: Option<u64>,
+    /// Something in the last evaluation can only be told by a dump.
+    wants_dump: bool,
 }
 
 impl Judge {
@@ -88,6 +90,7 @@ impl Judge {
     pub fn evaluate(&mut self, table: &mut Table, now_ns: u64) -> Vec<Change> {
         self.docket.turn += 1;
         self.judged_ns = Some(now_ns);
+        self.wants_dump = false;
         if self.policy.enabled {
             self.judge(table, now_ns);
         }
@@ -145,6 +148,13 @@ impl Judge {
             })
         });
         standing.collect()
+    }
+
+    /// Whether the last evaluation met something that only a dump of all sockets can tell: whether
+    /// anybody calls `accept()`.
+    #[must_use]
+    pub const fn wants_dump(&self) -> bool {
+        self.wants_dump
     }
 
     /// Verdicts that are over, the last first.

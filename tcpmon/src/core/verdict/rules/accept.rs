@@ -19,6 +19,19 @@ pub(in crate::core::verdict) struct Waiting {
     pub(in crate::core::verdict) listeners: u32,
 }
 
+/// Whether the head of a queue may have waited for long, and only a dump that has not been made can
+/// tell. At most two dumps are wanted of a queue as long as it is not seen empty.
+pub(in crate::core::verdict) fn is_in_doubt(sight: Sight<'_>, memory: &Memory) -> bool {
+    let Some(since_ns) = memory.full.since() else {
+        return false;
+    };
+    let limits = &sight.thresholds.accept;
+    [limits.age_ns, limits.stuck_ns].into_iter().any(|age_ns| {
+        let moment_ns = since_ns.saturating_add(age_ns);
+        moment_ns <= sight.now_ns && !sight.table.was_dumped_since(moment_ns)
+    })
+}
+
 /// Judges the connections waiting at a service.
 pub(in crate::core::verdict) fn judge(
     sight: Sight<'_>,

@@ -48,7 +48,7 @@ pub(super) enum Fact {
 }
 
 /// What a dump tells of a socket besides its state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Detail {
     inode: bool,
     send_queue: u32,
