@@ -30,6 +30,32 @@ pub(super) fn page(address: &str) -> Result<String> {
     Ok(body.to_owned())
 }
 
+/// A connection that is kept between scrapes, as a Prometheus keeps one: it leaves no TIME_WAIT, which
+/// would be traffic to look after.
+pub(super) struct Kept(BufReader<TcpStream>);
+
+impl Kept {
+    /// One more scrape.
+    pub(super) fn metrics(&mut self) -> Result<Metrics> {
+        (self.0.get_mut()).write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        let mut length = None;
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line)?;
+            let line = line.trim_end().to_ascii_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = Some(value.trim().parse()?);
+            }
+        }
+        let mut body = vec![0; length.context("an answer without its length")?];
+        self.0.read_exact(&mut body)?;
+        Ok(Metrics::parse(std::str::from_utf8(&body)?))
+    }
+}
+
 /// One scrape: every sample by its name and labels.
 pub(super) struct Metrics(HashMap<String, f64>);
 
@@ -69,6 +95,11 @@ impl Agent {
 
     pub(super) fn metrics(&self) -> Result<Metrics> {
         Ok(Metrics::parse(&self.page()?))
+    }
+
+    /// For many scrapes of an agent that is to rest in between.
+    pub(super) fn keep(&self) -> Result<Kept> {
+        Ok(Kept(BufReader::new(TcpStream::connect(&self.address)?)))
     }
 
     /// One scrape as it comes.

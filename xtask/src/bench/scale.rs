@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::agent::{Agent, Metrics};
+use super::agent::{Agent, Kept, Metrics};
 use super::held::Held;
 use super::report::{Report, median};
 use super::timed;
@@ -84,8 +84,9 @@ fn one(agent: &Agent, held: &Held, seeded: &Metrics) -> Result<Size> {
 fn at_rest(report: &mut Report, agent: &Agent, seeded: &Metrics) -> Result<()> {
     let mut longest = Longest::default();
     longest.see(seeded);
-    let before = agent.metrics()?;
-    let (seconds, after) = timed(|| longest.until_audit(agent, &before));
+    let mut scraper = agent.keep()?;
+    let before = scraper.metrics()?;
+    let (seconds, after) = timed(|| longest.until_audit(&mut scraper, &before));
     let after = after?;
     let audit = after.sum("tcpmon_audit_duration_seconds");
     let sweeps = after.grew(&before, SWEEPS);
@@ -97,11 +98,19 @@ fn at_rest(report: &mut Report, agent: &Agent, seeded: &Metrics) -> Result<()> {
             audit * 1e3
         ),
     );
-    for kind in ["audit", "holders", "queues", "processes"] {
-        let series = format!("{SWEEPS}{{kind=\"{kind}\"}}");
+    for kind in [
+        "audit",
+        "holders",
+        "minisocks",
+        "cgroups",
+        "queues",
+        "processes",
+    ] {
+        let of_kind = |metrics: &Metrics| metrics.sum_of(SWEEPS, &format!("kind=\"{kind}\""));
+        let grew = of_kind(&after) - of_kind(&before);
         report.add(
             &format!("of them, {kind}"),
-            &format!("{:.0} ms of CPU", after.grew(&before, &series) * 1e3),
+            &format!("{:.0} ms of CPU", grew * 1e3),
             "",
         );
     }
@@ -114,7 +123,7 @@ fn at_rest(report: &mut Report, agent: &Agent, seeded: &Metrics) -> Result<()> {
     report.add(
         "of that without sweeps",
         &format!("{:.2} %", (cpu - sweeps) / seconds * 100.0),
-        "ten looks at the ring a second, the judge, and one scrape in ten seconds",
+        "ten looks at the ring a second, the judge, and one scrape in ten seconds on a connection that is kept",
     );
     report.add(
         "longest turn of the loop",
@@ -142,10 +151,10 @@ impl Longest {
     }
 
     /// Waits until another audit has ended.
-    fn until_audit(&mut self, agent: &Agent, before: &Metrics) -> Result<Metrics> {
+    fn until_audit(&mut self, scraper: &mut Kept, before: &Metrics) -> Result<Metrics> {
         for _ in 0..LOOKS {
             thread::sleep(LOOK);
-            let metrics = agent.metrics()?;
+            let metrics = scraper.metrics()?;
             self.see(&metrics);
             if metrics.grew(before, AUDITS) > 0.0 {
                 return Ok(metrics);
