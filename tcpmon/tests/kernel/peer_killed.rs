@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use tcpmon::core::facts::StateSet;
 use tcpmon_common::State;
 
 use crate::harness::Watch;
@@ -51,7 +52,7 @@ fn a_destroyed_minisock_ends_in_silence() {
 
 #[test]
 fn a_destroyed_connection_is_killed_whether_it_is_held_or_not() {
-    with_peer(|_, mut watch, peer| {
+    with_peer(|namespace, mut watch, peer| {
         let (_stream, link) = peer.connected();
         if !link.destroy() {
             eprintln!("skipped, because this kernel cannot destroy sockets");
@@ -65,6 +66,12 @@ fn a_destroyed_connection_is_killed_whether_it_is_held_or_not() {
         let (stream, mut link) = peer.connected();
         link.closed(stream);
         assert!(link.destroy());
+        let rows = namespace.dump(StateSet::LIVE);
+        if rows.iter().any(|row| row.state == State::FinWait1) {
+            // `tcp_abort` of `net/ipv4/tcp.c` did nothing to a dead socket once.
+            eprintln!("skipped, because this kernel does not destroy orphans");
+            return;
+        }
         link.see(RST);
         watch.expect(&[&held, &format!("{OPEN} => FIN_WAIT1 -> CLOSE (killed)")]);
         watch.assert_exact();

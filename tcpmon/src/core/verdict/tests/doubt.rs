@@ -52,7 +52,9 @@ fn a_queue_never_seen_empty_wants_two_dumps_and_no_more() {
 fn a_dump_is_wanted_until_it_is_made() {
     let mut machine = listening();
     let mut judge = Judge::new(Policy::default());
-    let wanted: Vec<bool> = (0..40).map(|_| passes(&mut machine, &mut judge, 3)).collect();
+    let wanted: Vec<bool> = (0..40)
+        .map(|_| passes(&mut machine, &mut judge, 3))
+        .collect();
     assert_eq!(wanted.iter().position(|wanted| *wanted), Some(10));
     assert!(wanted[10..].iter().all(|wanted| *wanted));
     dump(&mut machine);
