@@ -93,7 +93,7 @@ fn matrix(args: &Args) -> Result<Report> {
     if kernels.is_empty() {
         return Ok(report);
     }
-    let payload = Payload::build(&cache)?;
+    let payload = Payload::build(&cache, args.smoke)?;
     for (series, kernel) in &kernels {
         boots(args, series, kernel, &payload, &mut report)?;
     }

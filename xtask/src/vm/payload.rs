@@ -18,8 +18,9 @@ pub(super) struct Payload {
 }
 
 impl Payload {
-    /// Builds what is ours and finds the rest.
-    pub(super) fn build(cache: &Path) -> Result<Self> {
+    /// Builds what is ours and finds the rest. For `few` tests it is not worth building all anew with
+    /// another profile than that of all other tests.
+    pub(super) fn build(cache: &Path, few: bool) -> Result<Self> {
         let words = [
             "test",
             "--locked",
@@ -30,6 +31,8 @@ impl Payload {
             "--test",
             "kernel",
             "--no-run",
+            "--profile",
+            if few { "test" } else { "emulated" },
         ];
         cargo(&words).run()?;
         let messages = cargo(&words)
