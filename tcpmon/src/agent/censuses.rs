@@ -13,6 +13,8 @@ use crate::core::table::Counting;
 
 /// Groups counted in one turn: about a millisecond where each of their sockets is far away in memory.
 const CENSUS_BUDGET: usize = 1024;
+/// And in the first, which has other things to copy. Most machines have fewer, and are done with it.
+const FIRST_BUDGET: usize = 256;
 
 type Answer = Sender<(Box<Snapshot>, Box<Census>)>;
 
@@ -59,18 +61,22 @@ impl Agent {
             self.censuses.under_way = None;
             return;
         }
-        let Some((snapshot, mut counting)) = self.censuses.under_way.take() else {
-            let snapshot = Box::new(self.snapshot());
-            let now_ns = clock::boottime_ns();
-            let mut counting = self.table.begin_census(now_ns, clock::unix_ns());
-            counting.census.verdicts = self.court.standing();
-            self.censuses.under_way = Some((snapshot, counting));
-            return;
+        let ((snapshot, mut counting), budget) = match self.censuses.under_way.take() {
+            Some(under_way) => (under_way, CENSUS_BUDGET),
+            None => (self.begin_census(), FIRST_BUDGET),
         };
-        if self.table.count_on(&mut counting, CENSUS_BUDGET) {
+        if self.table.count_on(&mut counting, budget) {
             self.censuses.under_way = Some((snapshot, counting));
         } else {
             self.censuses.answer(snapshot, counting.census);
         }
+    }
+
+    fn begin_census(&mut self) -> (Box<Snapshot>, Counting) {
+        let snapshot = Box::new(self.snapshot());
+        let (now_ns, now_unix_ns) = (clock::boottime_ns(), clock::unix_ns());
+        let mut counting = self.table.begin_census(now_ns, now_unix_ns);
+        counting.census.verdicts = self.court.standing();
+        (snapshot, counting)
     }
 }

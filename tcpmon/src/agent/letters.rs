@@ -29,7 +29,10 @@ impl Agent {
             }
             Letter::Process(pid, answer) => self.ask_for_process(pid, answer),
             Letter::Snapshot(answer) => drop(answer.send(Box::new(self.snapshot()))),
-            Letter::Census(answer) => self.censuses.add(answer),
+            Letter::Census(answer) => {
+                self.censuses.add(answer);
+                self.count_on();
+            }
             Letter::Watch(filter, most, rows) => self.watchers.add(filter, most, rows),
             Letter::Record(filter, batches, answer) => self.record(filter, batches, answer),
             Letter::Ready(answer) => drop(answer.send(self.audits.count > 0)),
