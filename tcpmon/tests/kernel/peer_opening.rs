@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener};
 
 use tcpmon::core::facts::StateSet;
+use tcpmon::source::bpf::Rung;
 use tcpmon_common::State;
 
 use crate::harness::Watch;
@@ -196,7 +197,13 @@ fn a_fast_open_child_is_accepted_and_used_in_syn_recv() {
         let mut data = [0; 5];
         child.read_exact(&mut data).expect("the data of the SYN");
         watch.expect(&[LISTENER, "server LISTEN -> SYN_RECV"]);
-        watch.assert_exact();
+        watch.assert_agrees();
+        if watch.stream.rung() == Rung::TpBtfNoCookie {
+            // `inet_csk_clone_lock` sets the state before the peer's port.
+            eprintln!("skipped, because here neither cookie nor port tells who the child is");
+            return;
+        }
+        watch.assert_agrees_after_audit();
         let row = watch.row(link.kernel_port, "SYN_RECV");
         assert_eq!(row.kind, "full");
         assert!(row.inode.is_some(), "the audit found its holder's");
