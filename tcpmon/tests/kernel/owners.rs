@@ -267,7 +267,9 @@ fn a_killed_process_that_has_read_all_closes_in_order() {
         read_end(&mut server);
         drop(server);
         watch.until("the end of the server's socket", |watch| {
-            (watch.lives().len() == 3 && watch.table.in_state(State::CloseWait) == 0).then_some(())
+            let mut closing = [State::FinWait1, State::CloseWait, State::LastAck].into_iter();
+            let is_over = closing.all(|state| watch.table.in_state(state) == 0);
+            (watch.lives().len() == 3 && is_over).then_some(())
         });
         let lines = watch.lines();
         let orderly = "client CLOSE =the-victim> SYN_SENT -> ESTABLISHED =the-victim> FIN_WAIT1 ";
