@@ -84,7 +84,7 @@ impl Watch {
 
     /// The kernel does not run the program for what happens in an interrupt of the program itself.
     /// That is rare, and less rare on a slow machine; `cargo xtask vm` looks for this sentence.
-    fn skipped_by_kernel(&self) -> String {
+    pub(crate) fn skipped_by_kernel(&self) -> String {
         let stats = self.stream.program_stats().unwrap_or_default();
         match stats.recursion_misses {
             0 => String::new(),
