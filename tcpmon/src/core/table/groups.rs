@@ -271,8 +271,7 @@ impl Groups {
         let group = &mut self.all[group_id.0 as usize];
         group.sockets += 1;
         slots.get_mut(id).place.group = group_id;
-        put(&mut group.lists, &mut self.signposts, slots, id);
-        group.changed(slots.get(id).place.bucket);
+        put(group, &mut self.signposts, slots, id);
         is_new
     }
 
@@ -280,9 +279,8 @@ impl Groups {
     pub(super) fn unlink(&mut self, slots: &mut Slots, id: SlotId) -> Option<Key> {
         let group_id = slots.get(id).place.group()?;
         let group = &mut self.all[group_id.0 as usize];
-        take(&mut group.lists, slots, id);
-        let place = std::mem::replace(&mut slots.get_mut(id).place, Place::NOWHERE);
-        group.changed(place.bucket);
+        take(group, slots, id);
+        slots.get_mut(id).place = Place::NOWHERE;
         group.sockets -= 1;
         if group.sockets > 0 {
             return None;
@@ -296,15 +294,12 @@ impl Groups {
     /// Moves the socket to the bucket it belongs to now, in the group it is in.
     #[inline]
     pub(super) fn shift(&mut self, slots: &mut Slots, id: SlotId) {
-        let place = slots.get(id).place;
-        let Some(group) = place.group() else {
+        let Some(group) = slots.get(id).place.group() else {
             return;
         };
         let group = &mut self.all[group.0 as usize];
-        take(&mut group.lists, slots, id);
-        put(&mut group.lists, &mut self.signposts, slots, id);
-        group.changed(place.bucket);
-        group.changed(slots.get(id).place.bucket);
+        take(group, slots, id);
+        put(group, &mut self.signposts, slots, id);
     }
 
     /// Marks the sockets that entered the bucket before `before_ns` as ripe, at most `most` of them;
@@ -383,21 +378,16 @@ impl Groups {
 
 /// Puts the socket into the list of its bucket, where its time of entry belongs.
 #[inline]
-fn put(
-    lists: &mut [List; Bucket::COUNT],
-    signposts: &mut Signposts,
-    slots: &mut Slots,
-    id: SlotId,
-) {
+fn put(group: &mut Group, signposts: &mut Signposts, slots: &mut Slots, id: SlotId) {
     let socket = slots.get(id);
     let bucket = Bucket::of(socket);
-    let group = socket.place.group;
-    let list = &mut lists[bucket.index()];
+    let group_id = socket.place.group;
+    let list = &mut group.lists[bucket.index()];
     let before = place_before(
         slots,
         list,
         signposts,
-        (group, bucket, socket.entered_ns),
+        (group_id, bucket, socket.entered_ns),
         id,
     );
     let after = match some(before) {
@@ -423,13 +413,14 @@ fn put(
     place.next = after;
     place.bucket = bucket;
     place.ripe = ripe;
+    group.changed(bucket);
 }
 
 /// Takes the socket out of the list it is in.
 #[inline]
-fn take(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
+fn take(group: &mut Group, slots: &mut Slots, id: SlotId) {
     let place = slots.get(id).place;
-    let list = &mut lists[place.bucket.index()];
+    let list = &mut group.lists[place.bucket.index()];
     match some(place.previous) {
         Some(previous) => slots.get_mut(previous).place.next = place.next,
         None => list.oldest = place.next,
@@ -446,6 +437,7 @@ fn take(lists: &mut [List; Bucket::COUNT], slots: &mut Slots, id: SlotId) {
             list.newest_ripe = place.previous;
         }
     }
+    group.changed(place.bucket);
 }
 
 /// The socket after which `id`, which is at `spot`, belongs in the list of its bucket.
