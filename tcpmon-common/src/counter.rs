@@ -49,6 +49,24 @@ impl Foreign {
     }
 }
 
+/// Which runs of the kernel programs count together: runs of one kind never interrupt each other, so
+/// none is between another's reading and writing of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Runs {
+    /// The program for every transition.
+    Outer = 0,
+    /// The same in an interrupt of itself, or of its stand-in. Kernels before 6.1 run it there.
+    Inner = 1,
+    /// The stand-in, where the kernel skipped the first because it was interrupted.
+    StandIn = 2,
+}
+
+impl Runs {
+    /// Every kind, in the order of its index.
+    pub const ALL: [Self; 3] = [Self::Outer, Self::Inner, Self::StandIn];
+}
+
 /// What one CPU has counted since the program was loaded. Only ever grows.
 ///
 /// `produced = delivered + lost` where `delivered` is what user space took from the ring.
@@ -102,6 +120,13 @@ impl Counters {
         counters
     }
 
+    /// Events counted: transitions of TCP and of other protocols.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        let foreign = self.foreign.iter();
+        foreign.fold(self.produced, |sum, count| sum.wrapping_add(*count))
+    }
+
     /// Adds another CPU's counters to these.
     pub fn add(&mut self, other: &Self) {
         let Self {
@@ -144,6 +169,7 @@ mod tests {
         assert_eq!(sum.transitions[1][8], 6);
         assert_eq!((sum.produced, sum.lost, sum.odd_states), (8, 2, 10));
         assert_eq!(sum.foreign, [0, 4, 0, 0]);
+        assert_eq!(sum.events(), 12);
     }
 
     #[test]

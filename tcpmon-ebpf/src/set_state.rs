@@ -2,7 +2,7 @@
 
 use aya_ebpf::EbpfContext;
 use aya_log_ebpf::warn;
-use tcpmon_common::counter::{Foreign, STATES};
+use tcpmon_common::counter::{Foreign, Runs, STATES};
 use tcpmon_common::record::{RECORD_SIZE, flag};
 use tcpmon_common::{Counters, Record, State, context as acting};
 
@@ -38,11 +38,17 @@ enum Diagnostic {
 
 /// Counts the transition and puts a record of it on the ring.
 #[inline(always)]
-pub fn on_transition<C: EbpfContext, S: Source>(ctx: &C, source: &S, old: i32, new: i32) {
-    let Some(counters) = COUNTERS.get_ptr_mut(0) else {
+pub fn on_transition<C: EbpfContext, S: Source>(
+    ctx: &C,
+    runs: Runs,
+    source: &S,
+    old: i32,
+    new: i32,
+) {
+    let Some(counters) = COUNTERS.get_ptr_mut(runs as u32) else {
         return;
     };
-    // SAFETY: this CPU's own value; the kernel runs one instance of the program per CPU at a time.
+    // SAFETY: this CPU's own value, and no run that may interrupt this one counts there.
     let counters = unsafe { &mut *counters };
     let protocol = source.protocol();
     if protocol != IPPROTO_TCP {

@@ -52,10 +52,13 @@ impl Losses {
         let (total, ring) = (self.total(), self.counters.lost);
         self.counters = stream.counters()?;
         let stats = stream.program_stats()?;
+        let skips = stream.skips()?;
         self.program = ProgramUsage {
             run_time_ns: stats.run_time_ns,
             run_count: stats.run_count,
-            recursion_misses: stats.recursion_misses,
+            stood_in: skips.stood_in,
+            // The two figures it is told from are not of one moment.
+            missed: self.program.missed.max(skips.missed),
         };
         Ok(if self.counters.lost > ring {
             Lost::Ring
@@ -67,14 +70,14 @@ impl Losses {
     }
 
     fn total(&self) -> u64 {
-        self.counters.lost + self.program.recursion_misses
+        self.counters.lost + self.program.missed
     }
 
     /// How many events each reason cost.
     pub(super) fn counts(&self, undecodable: u64) -> recording::Losses {
         recording::Losses {
             ring_full: self.counters.lost,
-            recursion: self.program.recursion_misses,
+            recursion: self.program.missed,
             undecodable,
         }
     }
@@ -83,7 +86,7 @@ impl Losses {
     fn by_reason(&self, undecodable: u64) -> BTreeMap<&'static str, u64> {
         BTreeMap::from([
             ("ring_full", self.counters.lost),
-            ("recursion", self.program.recursion_misses),
+            ("recursion", self.program.missed),
             ("undecodable", undecodable),
         ])
     }

@@ -35,8 +35,10 @@ pub struct ProgramUsage {
     pub run_time_ns: u64,
     /// Runs; 0 unless `kernel.bpf_stats_enabled`.
     pub run_count: u64,
-    /// Transitions the kernel did not run the program for.
-    pub recursion_misses: u64,
+    /// Transitions recorded by the stand-in, because they came in an interrupt of the program.
+    pub stood_in: u64,
+    /// Transitions the kernel ran neither for.
+    pub missed: u64,
 }
 
 /// How audits went.

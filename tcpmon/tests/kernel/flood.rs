@@ -73,7 +73,7 @@ fn a_ring_too_small_loses_records_and_counts_each() {
         });
         let counters = settle(&mut stream, |_| ());
         assert!(counters.lost > 0 && stream.delivered() > 0, "{counters:?}");
-        let misses = stream.program_stats().expect("fdinfo").recursion_misses;
+        let missed = stream.skips().expect("the counters").missed;
         // Counted although most of their records are lost: the counters do not need the ring.
         let mut expected = [[0; STATES]; STATES];
         for (from, to) in EDGES {
@@ -83,7 +83,7 @@ fn a_ring_too_small_loses_records_and_counts_each() {
             let counted = counters.transitions[from as usize][to as usize];
             let made = expected[from as usize][to as usize];
             assert!(
-                counted + misses >= made,
+                counted + missed >= made,
                 "{from} -> {to}: {counted} of {made}"
             );
         }
@@ -113,8 +113,8 @@ fn a_ring_of_the_default_size_loses_nothing_and_the_table_stays_true() {
         });
         let counters = settle(&mut stream, &mut take);
         assert_eq!(counters.lost, 0);
-        let stats = stream.program_stats().expect("fdinfo");
-        assert_eq!(stats.recursion_misses, 0, "the kernel skipped the program");
+        let skips = stream.skips().expect("the counters");
+        assert_eq!(skips.missed, 0, "the kernel skipped the program");
 
         let mut expected = BTreeMap::from([
             ((State::Close as u8, State::Listen as u8), 1),

@@ -85,10 +85,9 @@ impl Watch {
     /// The kernel does not run the program for what happens in an interrupt of the program itself.
     /// That is rare, and less rare on a slow machine; `cargo xtask vm` looks for this sentence.
     pub(crate) fn skipped_by_kernel(&self) -> String {
-        let stats = self.stream.program_stats().unwrap_or_default();
-        match stats.recursion_misses {
+        match self.stream.skips().unwrap_or_default().missed {
             0 => String::new(),
-            misses => format!("; the kernel skipped the program, {misses} times"),
+            missed => format!("; the kernel skipped the program, {missed} times"),
         }
     }
 

@@ -11,6 +11,7 @@ mod failing;
 mod families;
 mod flood;
 mod harness;
+mod interrupts;
 mod lifecycle;
 mod lossy;
 mod namespaces;

@@ -102,6 +102,8 @@ pub(super) const COUNTER_MAP: &str = "COUNTERS";
 /// The global with the place of a namespace's cookie.
 const NETNS_COOKIE: &str = "OFF_NET_COOKIE";
 const BTF_PROGRAM: &str = "set_state_btf";
+/// What runs where the kernel skipped the first program.
+pub(super) const STAND_IN: &str = "set_state_stand_in";
 const CLASSIC_PROGRAM: &str = "set_state";
 
 /// Loads and attaches the first rung that works.
@@ -164,13 +166,23 @@ fn load_btf(options: &Options, helpers: bool) -> anyhow::Result<Ebpf> {
         options.ring_bytes,
         options.wake_bytes,
     )?;
-    let program: &mut BtfTracePoint = ebpf
-        .program_mut(BTF_PROGRAM)
-        .context("the object has no tp_btf program")?
-        .try_into()?;
-    program.load("inet_sock_set_state", &btf)?;
-    program.attach()?;
+    attach_btf(&mut ebpf, BTF_PROGRAM, &btf)?;
+    // In this order: the kernel calls what was attached first first.
+    if let Err(error) = attach_btf(&mut ebpf, STAND_IN, &btf) {
+        log::warn!(
+            "transitions in an interrupt of the program will be missed, and counted: {error:#}"
+        );
+    }
     Ok(ebpf)
+}
+
+fn attach_btf(ebpf: &mut Ebpf, name: &str, btf: &Btf) -> anyhow::Result<()> {
+    let program = ebpf.program_mut(name);
+    let program = program.with_context(|| format!("the object has no program {name}"))?;
+    let program: &mut BtfTracePoint = program.try_into()?;
+    program.load("inet_sock_set_state", btf)?;
+    program.attach()?;
+    Ok(())
 }
 
 /// The object with the running kernel's offsets written into it, not yet loaded into the kernel.

@@ -19,4 +19,4 @@ pub use fdinfo::ProgramStats;
 pub use load::{Attach, Options, Rung};
 pub use object::is_embedded;
 pub use offsets::{BTF_PATH, missing_fields};
-pub use stream::{Drained, Stream};
+pub use stream::{Drained, Skips, Stream};

@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::programs::Program;
 use aya_log::EbpfLogger;
-use tcpmon_common::counter::WORDS;
+use tcpmon_common::counter::{Runs, WORDS};
 use tcpmon_common::{Counters, Record};
 
 use super::fdinfo::ProgramStats;
-use super::load::{self, COUNTER_MAP, Options, RING_MAP, Rung};
+use super::load::{self, COUNTER_MAP, Options, RING_MAP, Rung, STAND_IN};
 
 /// The stream of transitions. Dropping it detaches the program.
 pub struct Stream {
@@ -34,6 +34,16 @@ pub struct Drained {
     pub records: usize,
     /// The ring was seen empty; `false` means the budget ended first.
     pub empty: bool,
+}
+
+/// Events during which the program was at work on that CPU already, because they came in an interrupt
+/// of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skips {
+    /// Recorded and counted all the same, by the program's stand-in.
+    pub stood_in: u64,
+    /// Neither recorded nor counted. Those of other protocols are among them.
+    pub missed: u64,
 }
 
 impl Stream {
@@ -130,16 +140,22 @@ impl Stream {
         }
     }
 
-    /// The program's counters, summed over the CPUs.
+    /// The counters of both programs, summed over the CPUs.
     ///
     /// # Errors
     ///
     /// The kernel refuses the map lookup (before 5.19 it needs CAP_BPF).
     pub fn counters(&self) -> anyhow::Result<Counters> {
-        let per_cpu = self
-            .counters
-            .get(&0, 0)
-            .context("cannot read the counters of the program")?;
+        let mut sum = Counters::ZERO;
+        for runs in Runs::ALL {
+            sum.add(&self.counters_of(runs)?);
+        }
+        Ok(sum)
+    }
+
+    fn counters_of(&self, runs: Runs) -> anyhow::Result<Counters> {
+        let per_cpu = self.counters.get(&(runs as u32), 0);
+        let per_cpu = per_cpu.context("cannot read the counters of the program")?;
         let mut sum = Counters::ZERO;
         for words in per_cpu.iter() {
             sum.add(&Counters::from_words(words));
@@ -147,19 +163,33 @@ impl Stream {
         Ok(sum)
     }
 
-    /// What the kernel tells about the program.
+    /// What the kernel skipped the program for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::counters`] and [`Stream::program_stats`].
+    pub fn skips(&self) -> anyhow::Result<Skips> {
+        // In this order: what is skipped between the two readings is not taken for missed.
+        let skipped = self.program_stats()?.recursion_misses;
+        let stood_in = self.counters_of(Runs::StandIn)?.events();
+        Ok(Skips {
+            stood_in,
+            missed: skipped.saturating_sub(stood_in),
+        })
+    }
+
+    /// What the kernel tells about the program; the time of its stand-in is part of it.
     ///
     /// # Errors
     ///
     /// `/proc` is not mounted, or the program is detached.
     pub fn program_stats(&self) -> anyhow::Result<ProgramStats> {
         let ebpf = self.ebpf.as_ref().context("the program is detached")?;
-        let fd = match ebpf.program(self.program) {
-            Some(Program::BtfTracePoint(program)) => program.fd()?,
-            Some(Program::TracePoint(program)) => program.fd()?,
-            _ => anyhow::bail!("the program is not loaded"),
-        };
-        Ok(ProgramStats::read(fd.as_fd())?)
+        let mut stats = stats_of(ebpf, self.program)?;
+        if let Ok(stand_in) = stats_of(ebpf, STAND_IN) {
+            stats.run_time_ns += stand_in.run_time_ns;
+        }
+        Ok(stats)
     }
 
     /// Passes the program's rare diagnostics to the log.
@@ -168,4 +198,13 @@ impl Stream {
             logger.flush();
         }
     }
+}
+
+fn stats_of(ebpf: &aya::Ebpf, program: &str) -> anyhow::Result<ProgramStats> {
+    let fd = match ebpf.program(program) {
+        Some(Program::BtfTracePoint(program)) => program.fd()?,
+        Some(Program::TracePoint(program)) => program.fd()?,
+        _ => anyhow::bail!("the program is not loaded"),
+    };
+    Ok(ProgramStats::read(fd.as_fd())?)
 }

@@ -64,7 +64,8 @@ pub(crate) fn snapshot() -> Snapshot {
         program: Some(ProgramUsage {
             run_time_ns: 25_000_000,
             run_count: 100_000,
-            recursion_misses: 0,
+            stood_in: 0,
+            missed: 0,
         }),
         process: Some(ProcessUsage {
             cpu_seconds: 1.25,

@@ -38,7 +38,7 @@ fn build() -> Result<Family> {
     )
 }
 
-fn program_families(program: &ProgramUsage) -> Result<[Family; 2]> {
+fn program_families(program: &ProgramUsage) -> Result<[Family; 3]> {
     Ok([
         counter(
             "tcpmon_program_run_seconds_total",
@@ -50,6 +50,12 @@ fn program_families(program: &ProgramUsage) -> Result<[Family; 2]> {
             "tcpmon_program_runs_total",
             "Runs of the kernel program; stays 0 unless the sysctl kernel.bpf_stats_enabled is 1.",
             program.run_count as f64,
+        )?,
+        counter(
+            "tcpmon_events_stood_in_total",
+            "Transitions that came in an interrupt of the kernel program and were recorded by its \
+             stand-in: part of tcpmon_events_total, nothing is missing.",
+            program.stood_in as f64,
         )?,
     ])
 }
