@@ -64,7 +64,7 @@ pub(crate) fn snapshot() -> Snapshot {
         program: Some(ProgramUsage {
             run_time_ns: 25_000_000,
             run_count: 100_000,
-            stood_in: 0,
+            stood_in: 20,
             missed: 0,
         }),
         process: Some(ProcessUsage {
