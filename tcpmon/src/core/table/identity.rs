@@ -24,7 +24,7 @@ impl Table {
         }
         let all: Vec<SlotId> = self.slots.ids().collect();
         for id in &all {
-            self.index.remove(*id);
+            self.leave_index(*id);
         }
         self.dumps_have_cookies = have;
         for id in all {
@@ -41,16 +41,32 @@ impl Table {
     /// Makes the socket known by what identifies it now.
     #[inline]
     pub(super) fn enter_in_index(&mut self, id: SlotId) {
-        let hash = self.hash_of(self.slots.get(id));
+        let socket = self.slots.get(id);
+        let hash = self.hash_of(socket);
+        self.known_by_tuple += usize::from(self.is_known_by_tuple(socket));
         self.index.insert(id, hash);
+    }
+
+    /// Before what identifies the socket changes, and when it ends.
+    #[inline]
+    pub(super) fn leave_index(&mut self, id: SlotId) {
+        let is_known = self.is_known_by_tuple(self.slots.get(id));
+        self.known_by_tuple -= usize::from(is_known);
+        self.index.remove(id);
+    }
+
+    /// Whether it is its addresses and ports that identify the socket.
+    #[inline]
+    const fn is_known_by_tuple(&self, socket: &Socket) -> bool {
+        socket.cookie == 0 || !self.dumps_have_cookies
     }
 
     #[inline]
     fn hash_of(&self, socket: &Socket) -> u32 {
-        if socket.cookie != 0 && self.dumps_have_cookies {
-            hash_of_cookie(socket.cookie)
-        } else {
+        if self.is_known_by_tuple(socket) {
             hash_of_tuple(&socket.tuple)
+        } else {
+            hash_of_cookie(socket.cookie)
         }
     }
 
@@ -67,7 +83,7 @@ impl Table {
         if self.slots.get(id).cookie == cookie {
             return;
         }
-        self.index.remove(id);
+        self.leave_index(id);
         self.slots.get_mut(id).cookie = cookie;
         self.enter_in_index(id);
     }
@@ -78,9 +94,9 @@ impl Table {
         if self.slots.get(id).tuple == tuple {
             return;
         }
-        let is_key = self.slots.get(id).cookie == 0 || !self.dumps_have_cookies;
+        let is_key = self.is_known_by_tuple(self.slots.get(id));
         if is_key {
-            self.index.remove(id);
+            self.leave_index(id);
         }
         self.slots.get_mut(id).tuple = tuple;
         if is_key {
@@ -132,6 +148,10 @@ impl Table {
         tuple: &Tuple,
         fits: impl Fn(&Socket) -> bool,
     ) -> Option<SlotId> {
+        // A dump of half a million sockets asks of each.
+        if self.known_by_tuple == 0 {
+            return None;
+        }
         let find = |netns| {
             let mut same = self.index.with_hash(hash_of_tuple(tuple));
             same.find(|id| {

@@ -78,6 +78,8 @@ pub struct Table {
     by_sock: FxHashMap<u64, SlotId>,
     /// All of them, by what identifies them across sources.
     index: Index,
+    /// As many of them are known by their addresses and ports.
+    known_by_tuple: usize,
     dumps_have_cookies: bool,
     listeners: Listeners,
     namespaces: Namespaces,
@@ -123,6 +125,7 @@ impl Table {
             slots: Slots::new(),
             by_sock: FxHashMap::default(),
             index: Index::new(),
+            known_by_tuple: 0,
             dumps_have_cookies: true,
             listeners: Listeners::default(),
             namespaces: Namespaces::new(),
@@ -260,7 +263,7 @@ impl Table {
         if sock != 0 && self.by_sock.get(&sock) == Some(&id) {
             self.by_sock.remove(&sock);
         }
-        self.index.remove(id);
+        self.leave_index(id);
         self.listeners.remove(self.slots.get(id), id);
         self.count_out(id);
         self.leave_group(id);

@@ -151,6 +151,10 @@ proptest! {
         for id in table.slots.ids() {
             prop_assert!(table.is_indexed(id));
         }
+        let by_tuple = table.slots.ids().filter(|id| {
+            !table.dumps_have_cookies() || table.slots.get(*id).cookie == 0
+        });
+        prop_assert_eq!(table.known_by_tuple, by_tuple.count());
         let owned = table.slots.ids().filter(|id| table.slots.get(*id).owner.is_some()).count();
         prop_assert!(table.processes() <= owned);
         prop_assert_eq!(table.processes() == 0, owned == 0);
