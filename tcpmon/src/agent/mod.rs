@@ -15,6 +15,7 @@ mod processes;
 pub(crate) mod rates;
 mod recorders;
 mod recording;
+mod repairs;
 mod schedule;
 pub(crate) mod sockets;
 mod turns;
@@ -35,7 +36,7 @@ use crate::clock;
 use crate::core::course::Course;
 use crate::core::query::ProcessAnswer;
 use crate::core::snapshot::{Audits, Turn};
-use crate::core::table::{Drift, Table};
+use crate::core::table::Table;
 use crate::core::verdict::{Judge, Policy};
 use crate::mailbox::Letter;
 use crate::outbox::Outbox;
@@ -51,6 +52,7 @@ use moment::Moment;
 use poll::Poll;
 use rates::Rates;
 use recorders::Recorders;
+use repairs::Repairs;
 use schedule::{Kind, Schedule, Wishes};
 use sockets::Looked;
 use turns::{Recent, Turns};
@@ -113,8 +115,7 @@ pub struct Agent {
     ending: Option<SweepEnd>,
     /// Processor time the sweep under way has cost this loop so far.
     sweep_cost_ns: u64,
-    /// Drift when the audit under way began, in the order of [`Drift::ALL`].
-    drift_before: [u64; Drift::ALL.len()],
+    repairs: Repairs,
     watchers: Watchers,
     recorders: Recorders,
     asked_processes: Asked<u32, ProcessAnswer>,
@@ -255,7 +256,7 @@ impl Agent {
             sweeping: None,
             ending: None,
             sweep_cost_ns: 0,
-            drift_before: [0; Drift::ALL.len()],
+            repairs: Repairs::default(),
             watchers: Watchers::default(),
             recorders: Recorders::default(),
             asked_processes: Asked::default(),
@@ -381,7 +382,8 @@ impl Agent {
     fn send_out(&mut self, now_ns: u64) {
         let minisocks: Vec<_> = self.table.minisock_namespaces().collect();
         let wishes = Wishes {
-            audit: self.court.wants_audit(),
+            audit: self.court.wants_audit()
+                || self.repairs.are_unexplained(self.table.totals().drift),
             minisocks: !minisocks.is_empty(),
             holders: self.table.wants_holders(),
             holders_again: self.table.processes() > 0,
@@ -483,7 +485,7 @@ impl Agent {
                 self.sweep_cost_ns += cost_ns;
             }
             Report::Began { states, cookies } => {
-                self.drift_before = self.table.totals().drift;
+                self.repairs.begin(self.table.totals().drift);
                 self.table.set_dumps_have_cookies(cookies);
                 self.table.begin_audit(states);
             }
@@ -544,7 +546,10 @@ impl Agent {
             self.audits.last_duration_ns = end.duration_ns;
             self.audits.namespaces_failed = end.failed;
             self.audit_ended_ns = Some(clock::boottime_ns());
-            self.report_repairs();
+            match self.repairs.end(self.table.totals().drift) {
+                Some(kinds) => log::warn!("the audit repaired the table: {kinds}"),
+                None => self.audits.last_clean_unix_ns = self.audits.last_unix_ns,
+            }
             for problem in &end.problems {
                 if !self.sweep_problems.contains(problem) {
                     log::warn!("{problem}");
@@ -552,20 +557,6 @@ impl Agent {
             }
             self.sweep_problems = end.problems;
         }
-    }
-
-    /// Logs what an audit found wrong, by kind: it is the first thing to know of it.
-    fn report_repairs(&mut self) {
-        let (drift, before) = (self.table.totals().drift, self.drift_before);
-        if drift == before {
-            self.audits.last_clean_unix_ns = self.audits.last_unix_ns;
-            return;
-        }
-        let kinds = Drift::ALL.map(|kind| {
-            let repairs = drift[kind as usize] - before[kind as usize];
-            format!("{}={repairs}", kind.name())
-        });
-        log::warn!("the audit repaired the table: {}", kinds.join(" "));
     }
 
     /// The sweeper is free again; `cost_ns` is its part of the price.

@@ -46,7 +46,8 @@ impl Rhythm {
 
 /// After losses the table is wrong now: it may cost a tenth of a processor to mend it.
 const URGENT_AUDITS: Rhythm = Rhythm::new(SECOND_NS, 10);
-/// Somebody may have ceased to accept connections, which an audit alone can tell.
+/// Somebody may have ceased to accept connections, which an audit alone can tell; or a transition was
+/// not announced, which the next one of that socket has shown.
 const DOUBT_AUDITS: Rhythm = Rhythm::new(SECOND_NS, 50);
 const MINISOCKS: Rhythm = Rhythm::new(SECOND_NS, 100);
 const HOLDERS: Rhythm = Rhythm::new(SECOND_NS, 1000);
