@@ -172,6 +172,9 @@ impl Seen {
             (Some(State::Close), Some(State::Listen))
                 if known.is_listener(record, tuple.local_port) =>
             {
+                if self.listen {
+                    bail!("it was recorded twice: the program does not run before its stand-in");
+                }
                 self.listen = true;
                 facts(record, known, None)
             }
