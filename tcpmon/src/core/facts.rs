@@ -121,6 +121,16 @@ impl Timer {
     }
 }
 
+impl DumpRow {
+    /// The same row as if it had been read so many milliseconds later.
+    pub const fn age_by(&mut self, milliseconds: u32) {
+        self.expires_ms = self.expires_ms.saturating_sub(milliseconds);
+        if let Some(last_ack_ms) = &mut self.last_ack_ms {
+            *last_ack_ms = last_ack_ms.saturating_add(milliseconds);
+        }
+    }
+}
+
 /// One socket of a sock_diag dump (`struct inet_diag_msg`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpRow {

@@ -5,6 +5,7 @@
 //! Then, for every row: a socket touched since the dump of its namespace began is newer in the
 //! table than in the dump, and is left alone; so is a row whose socket has ended meanwhile.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,7 +25,9 @@ use crate::core::tuple::Tuple;
 const RENEWED_NS: u64 = 5_000_000_000;
 
 /// One socket added in so many is remembered as a signpost.
-const SIGNPOSTS: usize = 4;
+const SIGNPOSTS: usize = 8;
+/// Steps of a walk from the socket added before, until a signpost is asked for.
+const NEAR: usize = 8;
 
 /// An audit under way.
 #[derive(Debug)]
@@ -125,10 +128,7 @@ impl Table {
             return;
         };
         let netns = self.namespaces.intern(netns);
-        rows.sort_unstable_by_key(|row| {
-            let is_accepted = row.state != State::Listen;
-            (is_accepted, entered(row, time.read_ns).0)
-        });
+        sort_rows(rows);
         let mut near: [Option<SlotId>; State::ALL.len() + 1] = [None; State::ALL.len() + 1];
         for row in rows.iter() {
             if let Some(id) = self.find_row(netns, row) {
@@ -140,8 +140,7 @@ impl Table {
                 let state = row.state.folded();
                 let key = (state.number(), entered(row, time.read_ns).0);
                 let place = &mut near[state as usize];
-                let signpost = audit.signpost(key);
-                let id = self.add_row(netns, row, time, self.later(*place, signpost));
+                let id = self.add_row(netns, row, time, self.begin_search(&audit, *place, key));
                 *place = Some(id);
                 audit.put_signpost(key, id);
                 audit.found_listener |= row.state == State::Listen;
@@ -197,6 +196,13 @@ impl Table {
         }
         let gone = self.namespaces.forget_empty();
         self.endpoints.forget_namespaces(&gone);
+    }
+
+    /// Where to begin the search for the place of a row: at the socket added before, if that is near,
+    /// else at a signpost.
+    fn begin_search(&self, audit: &Audit, near: Option<SlotId>, key: (u8, u64)) -> Option<SlotId> {
+        let found = near.and_then(|near| self.slots.last_before(near, key.1, NEAR));
+        found.or_else(|| self.later(near, audit.signpost(key)))
     }
 
     /// Of two places to begin a search at, the one further along; a socket that is gone is none.
@@ -370,18 +376,27 @@ fn is_gone(audit: &Audit, socket: &Socket, complete: bool) -> bool {
     started_ns.is_some_and(|started_ns| socket.touched_ns < *started_ns)
 }
 
+/// Sorts rows that were read at one time: listeners first, so that what they accepted finds them, then by
+/// age, the oldest first.
+pub fn sort_rows(rows: &mut [DumpRow]) {
+    rows.sort_unstable_by_key(|row| (row.state != State::Listen, Reverse(age(row).0)));
+}
+
 /// When the row's socket entered its state, and whether that is only an upper bound of the time
-/// (a lower bound of the age). The timer of a TIME_WAIT entry tells exactly.
+/// (a lower bound of the age).
 fn entered(row: &DumpRow, read_ns: u64) -> (u64, bool) {
+    let (age_ns, is_lower_bound) = age(row);
+    (read_ns.saturating_sub(age_ns), is_lower_bound)
+}
+
+/// How long the row's socket was in its state when it was read, in nanoseconds, and whether that is only
+/// a lower bound. The timer of a TIME_WAIT entry tells exactly.
+fn age(row: &DumpRow) -> (u64, bool) {
     if row.kind == Kind::Minisock && row.state == State::TimeWait {
         let left_ns = u64::from(row.expires_ms) * 1_000_000;
-        return (
-            read_ns.saturating_sub(TIME_WAIT_NS.saturating_sub(left_ns)),
-            false,
-        );
+        return (TIME_WAIT_NS.saturating_sub(left_ns), false);
     }
-    let idle_ns = u64::from(row.last_ack_ms.unwrap_or(0)) * 1_000_000;
-    (read_ns.saturating_sub(idle_ns), true)
+    (u64::from(row.last_ack_ms.unwrap_or(0)) * 1_000_000, true)
 }
 
 /// Inode 0 is a socket nobody has accepted, or an orphan: closed, and still sending.

@@ -42,6 +42,7 @@ use tcpmon_common::State;
 
 pub use apply::Change;
 use audit::Audit;
+pub use audit::sort_rows;
 pub use census::Counting;
 use cgroups::Cgroups;
 pub use endings::EndingKey;

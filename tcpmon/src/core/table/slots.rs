@@ -130,6 +130,28 @@ impl Slots {
         some(self.get(id).previous)
     }
 
+    /// The last socket in a list that did not enter after `entered_ns`, if it is at most so many steps
+    /// after `from`; `None` if `from` entered after that.
+    pub(super) fn last_before(
+        &self,
+        from: SlotId,
+        entered_ns: u64,
+        steps: usize,
+    ) -> Option<SlotId> {
+        if self.get(from).entered_ns > entered_ns {
+            return None;
+        }
+        let mut at = from;
+        for _ in 0..=steps {
+            let next = some(self.get(at).next);
+            let Some(next) = next.filter(|next| self.get(*next).entered_ns <= entered_ns) else {
+                return Some(at);
+            };
+            at = next;
+        }
+        None
+    }
+
     /// Slots ever used: no socket is at this index or beyond.
     pub(super) fn places(&self) -> usize {
         self.alive.len()

@@ -1,6 +1,7 @@
 //! The sweeper: the one thread that enters namespaces, dumps sockets and looks into other
 //! processes. It does one job at a time and reports what it read; it decides nothing.
 
+mod batch;
 mod facts;
 mod holders;
 mod lister;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::batch::Batch;
 use super::lister::{Failure, Lister};
 use super::{Listing, Report, SweepEnd, Sweeper};
 use crate::clock;
@@ -15,6 +16,7 @@ use crate::core::facts::{
 use crate::core::tuple::Tuple;
 use crate::source::netns::Discovered;
 use crate::source::procfs::{netstat, sockstat};
+use crate::source::sockdiag::CHUNK_ROWS;
 
 /// An event is announced before the kernel acts on it (`inet_sk_set_state` traces, then stores; a
 /// connecting socket is hashed, a closed one unhashed after that). On a machine that takes processors
@@ -148,14 +150,27 @@ impl<R: FnMut(Report) -> bool> Sweeper<R> {
             let settle_ns = u64::try_from(SETTLE.as_nanos()).unwrap_or(0);
             let started_ns = clock::boottime_ns().saturating_sub(settle_ns);
             let mut open = true;
-            lister.dump(states, with_info, &mut |rows| {
+            let mut batch = Batch::default();
+            let mut pass_on = |batch: &mut Batch| {
+                let (rows, read_ns) = batch.take();
                 let time = DumpTime {
                     started_ns,
-                    read_ns: clock::boottime_ns(),
+                    read_ns,
                 };
-                let rows = rows.to_vec();
-                open = open && report(Report::Rows { netns, time, rows });
-            })?;
+                open = open
+                    && rows.chunks(CHUNK_ROWS).all(|rows| {
+                        let rows = rows.to_vec();
+                        report(Report::Rows { netns, time, rows })
+                    });
+            };
+            let outcome = lister.dump(states, with_info, &mut |rows| {
+                if batch.add(rows, clock::boottime_ns()) {
+                    pass_on(&mut batch);
+                }
+            });
+            // Of a dump that failed, too: what was read is true.
+            pass_on(&mut batch);
+            outcome?;
             if open && report(Report::Swept { netns, started_ns }) {
                 Ok(())
             } else {
