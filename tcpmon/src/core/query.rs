@@ -131,7 +131,8 @@ pub struct SocketRow {
     /// For a listener, the longest its accept queue was when it was looked at, about once a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accept_queue_longest: Option<u32>,
-    /// For a listener, half-open connections towards its port.
+    /// For a listener, half-open connections that go to it; where several share its address and port,
+    /// all of theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_open: Option<u64>,
     /// For a listener, SYNs and handshakes it dropped in its life.

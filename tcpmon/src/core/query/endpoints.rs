@@ -41,7 +41,8 @@ pub struct ListenerRow {
     pub queue_longest: Option<u32>,
     /// SYNs and handshakes it dropped in its life.
     pub drops: Option<u32>,
-    /// Half-open connections towards its port, whichever listener of that port takes them.
+    /// Half-open connections that go to it: to its address, or to any that no other listener has. Where
+    /// several share address and port, each of them shows all.
     pub half_open: u64,
     /// Sockets of connections to its port, whatever their state and whoever accepted them.
     pub connections: u64,

@@ -37,11 +37,10 @@ impl Table {
         let total = all.len() as u64;
         keep_first(&mut all, limit, urgency);
         let crowds = self.crowds();
-        let half_open = self.half_open_by_port();
+        let half_open = self.half_open();
         let rows = all.iter().map(|it| {
             let socket = self.slots.get(it.id);
             let owner = socket.owner;
-            let port = (socket.netns, socket.tuple.local_port);
             let crowd = crowds.get(&it.endpoint).copied().unwrap_or_default();
             ListenerRow {
                 cookie: nonzero(socket.cookie),
@@ -55,7 +54,7 @@ impl Table {
                 queue_limit: it.limit,
                 queue_longest: self.listeners.queue(it.id).map(|queue| queue.longest),
                 drops: it.drops,
-                half_open: half_open.get(&port).copied().unwrap_or(0),
+                half_open: half_open.get(&it.id).copied().unwrap_or(0),
                 connections: crowd.sockets - crowd.listening,
                 age_seconds: seconds(socket.age_ns(now_ns)),
                 age_is_lower_bound: socket.age_is_lower_bound,

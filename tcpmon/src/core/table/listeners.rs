@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use super::namespaces::NetnsId;
 use super::slots::Slots;
 use super::socket::{Owner, SlotId, Socket};
-use crate::core::tuple::Tuple;
+use crate::core::tuple::{Family, Tuple};
 
 /// What was seen of an accept queue since its listener is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,18 +67,53 @@ impl Listeners {
         u32::try_from(within.count()).unwrap_or(u32::MAX)
     }
 
-    /// The owner of the listener that takes connections for `tuple`: the one bound to its very
-    /// address, else to the wildcard. None when several processes could be meant (`SO_REUSEPORT`).
-    pub(super) fn owner_for(&self, slots: &Slots, netns: NetnsId, tuple: &Tuple) -> Option<Owner> {
-        let same_port = self.by_port.get(&(netns, tuple.local_port))?;
-        let bound_to = |address: [u8; 16]| {
-            same_port
-                .iter()
-                .map(|id| slots.get(*id))
-                .filter(move |listener| listener.tuple.local == address)
-        };
-        sole_owner(bound_to(tuple.local)).or_else(|| sole_owner(bound_to([0; 16])))
+    /// The listener that takes connections for `tuple`; several where they share the port
+    /// (`SO_REUSEPORT`), of which the kernel chooses one by a hash.
+    pub(super) fn towards(
+        &self,
+        slots: &Slots,
+        netns: NetnsId,
+        tuple: &Tuple,
+    ) -> impl Iterator<Item = SlotId> {
+        let same_port = self.by_port.get(&(netns, tuple.local_port));
+        let same_port = same_port.map_or(&[][..], Vec::as_slice);
+        let claim = |id: &SlotId| claim(&slots.get(*id).tuple, tuple);
+        let best = same_port.iter().filter_map(claim).max();
+        let chosen = same_port.iter().filter(move |id| claim(id) == best);
+        chosen.filter(move |_| best.is_some()).copied()
     }
+
+    /// The owner of the listener that takes connections for `tuple`. None when several processes could
+    /// be meant.
+    pub(super) fn owner_for(&self, slots: &Slots, netns: NetnsId, tuple: &Tuple) -> Option<Owner> {
+        let listeners = self.towards(slots, netns, tuple);
+        sole_owner(listeners.map(|id| slots.get(id)))
+    }
+}
+
+/// How well a listener fits a connection for `tuple` on its port, the worst first
+/// (`inet_lookup_listener` and `compute_score` of `net/ipv4/inet_hashtables.c`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    /// Any address, an IPv6 listener for an IPv4 connection.
+    OtherFamily,
+    /// Any address of its family.
+    AnyAddress,
+    /// Its very address.
+    Address,
+}
+
+/// `None` where the listener does not take it at all.
+fn claim(listener: &Tuple, tuple: &Tuple) -> Option<Claim> {
+    if listener.local == [0; 16] {
+        return match (listener.family, tuple.family) {
+            (Family::Ipv4, Family::Ipv6) => None,
+            (Family::Ipv6, Family::Ipv4) => Some(Claim::OtherFamily),
+            _ => Some(Claim::AnyAddress),
+        };
+    }
+    let (bound, asked) = (listener.local_address(), tuple.local_address());
+    (bound.to_canonical() == asked.to_canonical()).then_some(Claim::Address)
 }
 
 fn sole_owner<'a>(mut listeners: impl Iterator<Item = &'a Socket>) -> Option<Owner> {

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
 use super::Table;
-use super::namespaces::{Namespace, NetnsId};
+use super::namespaces::Namespace;
 use super::socket::{Details, SlotId};
 use crate::core::facts::{DumpRow, KernelEvent, NamespaceFact, NetnsIdentity};
 use crate::core::query::{NamespaceRow, NetnsView};
@@ -47,30 +47,17 @@ impl Table {
         rows
     }
 
-    /// Half-open connections towards the listener at `id`: those of its namespace and port.
-    pub(super) fn half_open(&self, id: SlotId) -> u64 {
-        let listener = self.slots.get(id);
-        let key = (listener.netns, listener.tuple.local_port);
-        let mut count = 0;
-        let mut at = self.slots.oldest(State::SynRecv);
-        while let Some(id) = at {
-            let socket = self.slots.get(id);
-            let towards: (NetnsId, u16) = (socket.netns, socket.tuple.local_port);
-            count += u64::from(towards == key);
-            at = self.slots.newer(id);
-        }
-        count
-    }
-
-    /// Half-open connections by namespace and local port. A step per connection in SYN_RECV.
-    pub(super) fn half_open_by_port(&self) -> FxHashMap<(NetnsId, u16), u64> {
+    /// Half-open connections by the listener they go to. Listeners that share a port share theirs:
+    /// each has all of them. A step per connection in SYN_RECV.
+    pub(super) fn half_open(&self) -> FxHashMap<SlotId, u64> {
         let mut counts = FxHashMap::default();
         let mut at = self.slots.oldest(State::SynRecv);
         while let Some(id) = at {
             let socket = self.slots.get(id);
-            *counts
-                .entry((socket.netns, socket.tuple.local_port))
-                .or_default() += 1;
+            let (netns, tuple) = (socket.netns, &socket.tuple);
+            for listener in self.listeners.towards(&self.slots, netns, tuple) {
+                *counts.entry(listener).or_default() += 1;
+            }
             at = self.slots.newer(id);
         }
         counts

@@ -1,5 +1,6 @@
 //! Answers: sockets as rows, the states at a glance.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use tcpmon_common::State;
@@ -75,12 +76,34 @@ impl Table {
     #[must_use]
     pub fn sockets(&self, question: &SocketsQuestion, now_ns: u64) -> Sockets {
         let found = self.search(question, now_ns);
-        let rows = found.ids.into_iter().map(|id| self.row(id, now_ns));
         Sockets {
             schema: SCHEMA,
             matched: found.matched,
-            sockets: rows.collect(),
+            sockets: self.rows(found.ids, now_ns),
         }
+    }
+
+    /// The sockets as users see them. With a listener among them it costs a step per connection in
+    /// SYN_RECV besides.
+    #[must_use]
+    pub fn rows(&self, ids: impl IntoIterator<Item = SlotId>, now_ns: u64) -> Vec<SocketRow> {
+        let half_open = OnceCell::new();
+        let row = |id| {
+            let mut row = self.plain_row(id, now_ns);
+            if self.slots.get(id).state == State::Listen {
+                let half_open = half_open.get_or_init(|| self.half_open());
+                row.half_open = Some(half_open.get(&id).copied().unwrap_or(0));
+            }
+            row
+        };
+        ids.into_iter().map(row).collect()
+    }
+
+    /// One socket as users see it.
+    #[must_use]
+    pub fn row(&self, id: SlotId, now_ns: u64) -> SocketRow {
+        let row = self.rows([id], now_ns).pop();
+        row.unwrap_or_else(|| self.plain_row(id, now_ns))
     }
 
     /// Whether the socket is one the question asks for.
@@ -113,9 +136,8 @@ impl Table {
             .collect()
     }
 
-    /// The socket as users see it.
-    #[must_use]
-    pub fn row(&self, id: SlotId, now_ns: u64) -> SocketRow {
+    /// The same without what has to be counted.
+    fn plain_row(&self, id: SlotId, now_ns: u64) -> SocketRow {
         let socket = self.slots.get(id);
         let owner = socket.owner;
         let process: Option<&Process> = owner.map(|owner| self.processes.get(owner.process));
@@ -154,7 +176,7 @@ impl Table {
             recv_queue: details.map(|details| details.recv_queue),
             send_queue: details.and_then(|details| details.send_queue),
             accept_queue_longest: queue.map(|queue| queue.longest),
-            half_open: (socket.state == State::Listen).then(|| self.half_open(id)),
+            half_open: None,
             drops: queue.and_then(|queue| queue.drops),
             holders: owner.and_then(|owner| (owner.holders > 1).then_some(owner.holders.into())),
             pod_uid: identity.and_then(|identity| identity.pod.clone()),

@@ -1,5 +1,6 @@
 //! Listeners and destinations as users see them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::*;
@@ -89,6 +90,72 @@ fn a_listener_counts_its_connections_and_those_half_open() {
     open.says(&mut table, SECOND, State::SynRecv, State::Established);
     let row = &listeners(&table, 1)[0];
     assert_eq!((row.connections, row.half_open), (1, 0));
+}
+
+#[test]
+fn half_open_connections_are_counted_at_the_listener_they_go_to() {
+    let at = |text: &str| {
+        let address: IpAddr = text.parse().expect("an address");
+        let mut local = [0; 16];
+        let family = match address {
+            IpAddr::V4(address) => {
+                local[..4].copy_from_slice(&address.octets());
+                Family::Ipv4
+            }
+            IpAddr::V6(address) => {
+                local = address.octets();
+                Family::Ipv6
+            }
+        };
+        (family, local)
+    };
+    let mut cookie = 0;
+    let mut dumped = |state, kind, address, remote_port| {
+        cookie += 1;
+        let mut row = row(cookie, state, 80, remote_port);
+        row.kind = kind;
+        if kind == Kind::Request {
+            row.inode = 0;
+        }
+        (row.tuple.family, row.tuple.local) = at(address);
+        row
+    };
+    let bound = ["10.0.0.1", "0.0.0.0", "::", "::1"];
+    let requests = [
+        "10.0.0.1", "10.0.0.2", "10.0.0.3", "::1", "fe80::1", "fe80::2", "fe80::3",
+    ];
+    let mut rows: Vec<DumpRow> = bound
+        .map(|address| dumped(State::Listen, Kind::Full, address, 0))
+        .into();
+    // One of two that share a port.
+    rows.push(dumped(State::Listen, Kind::Full, "::1", 0));
+    for (address, remote_port) in requests.into_iter().zip(1000..) {
+        rows.push(dumped(State::SynRecv, Kind::Request, address, remote_port));
+    }
+    let mut table = Table::new();
+    audit(&mut table, 2 * SECOND, StateSet::LIVE, &rows);
+    let mut counts: Vec<(String, u64)> = listeners(&table, 9)
+        .into_iter()
+        .map(|row| (row.address, row.half_open))
+        .collect();
+    counts.sort();
+    let expected = [
+        ("0.0.0.0", 2),
+        ("10.0.0.1", 1),
+        ("::", 3),
+        ("::1", 1),
+        ("::1", 1),
+    ];
+    assert_eq!(
+        counts,
+        expected.map(|(address, count)| (address.to_owned(), count))
+    );
+    // The same where sockets are listed.
+    let rows = table
+        .sockets(&SocketsQuestion::default(), 3 * SECOND)
+        .sockets;
+    let listed: Vec<u64> = rows.iter().filter_map(|row| row.half_open).collect();
+    assert_eq!((listed.len(), listed.iter().sum()), (5, 8));
 }
 
 #[test]
