@@ -39,6 +39,8 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, clap::Subcommand)]
 enum Part {
+    /// Only the kernel program, the agent and the table under load: five minutes
+    Events,
     /// Only half a million sockets that rest: ten minutes and 6 GiB of memory
     Scale,
     /// Only scrapes of 2,000 processes with up to half a million sockets, and node_exporter beside
@@ -52,11 +54,12 @@ enum Part {
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::kernel_side()?;
     cargo(&["build", "--release", "--locked", "--package", "tcpmon"]).run()?;
-    if args.part.is_none() {
+    if matches!(args.part, None | Some(Part::Events)) {
         let mut report = Report::new(report::Section::Events);
         table(&mut report)?;
         kernel_program(&mut report, args.connections)?;
         connection_rate(&mut report, args)?;
+        interrupts(&mut report, args.connections)?;
         report.show(args.no_write)?;
     }
     if matches!(args.part, None | Some(Part::Scale)) {
@@ -206,6 +209,30 @@ fn connection_rate(report: &mut Report, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// What comes in an interrupt of the program, where packets are handed to another processor as a network
+/// card hands them over.
+fn interrupts(report: &mut Report, connections: u64) -> Result<()> {
+    const LOST: &str = "tcpmon_events_lost_total";
+    const SKIPPED: &str = "reason=\"recursion\"";
+    let agent = Agent::start()?;
+    let before = agent.metrics()?;
+    in_prepared_namespace(STEERED, &churn(connections))?;
+    let after = agent.settled(&before)?;
+    agent.stop()?;
+    let stood_in = after.grew(&before, "tcpmon_events_stood_in_total");
+    let missed = after.sum_of(LOST, SKIPPED) - before.sum_of(LOST, SKIPPED);
+    let transitions = after.grew(&before, "tcpmon_events_total");
+    report.add(
+        "recorded by the stand-in",
+        &format!("{stood_in:.0} of {transitions:.0} transitions"),
+        &format!(
+            "packets of loopback received by either processor (RPS): the kernel skipped the program in \
+             interrupts of itself; neither recorded {missed:.0}"
+        ),
+    );
+    Ok(())
+}
+
 fn churn(connections: u64) -> Vec<String> {
     let connections = connections.to_string();
     ["churn", "--workers", "2", "--connections", &connections]
@@ -215,10 +242,19 @@ fn churn(connections: u64) -> Vec<String> {
 
 /// Runs a load in a network namespace of its own; units per second.
 fn in_namespace(load: &[String]) -> Result<f64> {
+    in_prepared_namespace("true", load)
+}
+
+/// Has any processor receive the packets of loopback. Each namespace has its own sysfs.
+const STEERED: &str = "mount -t sysfs sysfs /sys && \
+    printf '%x' $(((1 << $(nproc)) - 1)) > /sys/class/net/lo/queues/rx-0/rps_cpus";
+
+/// The same after a shell command there; units per second.
+fn in_prepared_namespace(preparation: &str, load: &[String]) -> Result<f64> {
     let itself = std::env::current_exe().context("cannot find this program")?;
-    let script = "ip link set lo up && exec \"$@\"";
+    let script = format!("{preparation} && ip link set lo up && exec \"$@\"");
     let output = sh("unshare")
-        .args(["--net", "--", "sh", "-c", script, "sh"])
+        .args(["--net", "--mount", "--", "sh", "-c", &script, "sh"])
         .args([itself.into_os_string(), "load".into()])
         .args(load)
         .stdout()
