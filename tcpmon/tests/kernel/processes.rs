@@ -1,6 +1,7 @@
 //! What can be told of a process: by whom it is asked, and when it has threads or ends.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
@@ -26,14 +27,19 @@ fn look(root: &ProcRoot, pid: u32) -> ProcessFact {
     inspect::read(root, pid, now_ns(), &accounts)
 }
 
-/// A process of another user, which ends with its input.
+/// A process of another user, which ends with its input. It has begun its work: until then it opens
+/// files that it closes again.
 fn stranger() -> (Child, ChildStdin) {
     let child = Command::new("cat")
         .uid(NOBODY)
         .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn();
     let mut child = child.expect("root may be anybody");
-    let input = child.stdin.take().expect("a pipe");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(b"?").expect("it reads");
+    let output = child.stdout.as_mut().expect("a pipe");
+    output.read_exact(&mut [0]).expect("it answers");
     (child, input)
 }
 

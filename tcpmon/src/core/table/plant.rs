@@ -178,13 +178,19 @@ impl Table {
     /// record that came before, is less and makes room.
     pub fn plant(&mut self, known: &KnownSocket, signposts: &mut Signposts) -> SlotId {
         let netns = self.namespaces.intern(known.netns);
-        let by_sock = self.by_sock.get(&known.sock).copied();
+        // The stream speaks of full sockets alone, whatever a recording says.
+        let sock = if known.kind == Kind::Full {
+            known.sock
+        } else {
+            0
+        };
+        let by_sock = self.by_sock.get(&sock).copied();
         let same = by_sock.or_else(|| self.find_row(netns, &as_row(known)));
         if let Some(same) = same {
             self.drop_socket(same);
         }
         let mut socket = Socket::new(known.state.folded(), known.entered_ns);
-        socket.sock = known.sock;
+        socket.sock = sock;
         socket.cookie = known.cookie;
         socket.inode = known.inode;
         socket.cgroup = known.cgroup;
@@ -203,8 +209,8 @@ impl Table {
         let key = (socket.state.number(), socket.entered_ns);
         let id = self.add(socket, signposts.before(key, self));
         signposts.put(key, id);
-        if known.sock != 0 {
-            self.by_sock.insert(known.sock, id);
+        if sock != 0 {
+            self.by_sock.insert(sock, id);
         }
         if let Some(owner) = known.owner {
             let process = Process {
