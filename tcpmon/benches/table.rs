@@ -9,7 +9,7 @@ use std::time::Instant;
 use tcpmon::core::facts::{DumpRow, DumpTime, Kind, NetnsIdentity, StateSet, Timer};
 use tcpmon::core::incident::{Circumstances, Incident, Trail};
 use tcpmon::core::query::{Health, SocketsQuestion, VerdictRow};
-use tcpmon::core::table::{ByInode, Table};
+use tcpmon::core::table::{ByInode, Table, sort_rows};
 use tcpmon::core::tuple::{Family, Tuple};
 use tcpmon::core::verdict::{self, Place, Subject};
 use tcpmon_common::record::{RECORD_SIZE, flag};
@@ -20,6 +20,8 @@ const SOCKETS: u64 = 500_000;
 const RUNS: usize = 7;
 /// Rows in a chunk of a dump, and slots in a part of a walk.
 const CHUNK: usize = 4096;
+/// Rows that the sweeper sorts before it passes them on.
+const BATCH: usize = 65_536;
 /// Peers that all sockets are connected to; the sockets of one are a group.
 const GROUPS: [u64; 3] = [1, 2, 2000];
 const NETNS: NetnsIdentity = NetnsIdentity {
@@ -80,11 +82,14 @@ fn audits(count: u64, groups: u64) {
             read_ns: 3_600_000_000_000,
         };
         table.begin_audit(StateSet::LIVE);
-        for first in (0..count).step_by(CHUNK) {
-            let chunk = first..count.min(first + CHUNK as u64);
-            let rows = chunk.map(|index| row(index * stride % count, groups));
+        for first in (0..count).step_by(BATCH) {
+            let batch = first..count.min(first + BATCH as u64);
+            let rows = batch.map(|index| row(index * stride % count, groups));
             let mut rows: Vec<DumpRow> = rows.collect();
-            parts.push(cpu(|| table.audit_rows(NETNS, time, &mut rows)));
+            sort_rows(&mut rows);
+            for rows in rows.chunks_mut(CHUNK) {
+                parts.push(cpu(|| table.audit_rows(NETNS, time, rows)));
+            }
         }
         table.audit_namespace_done(NETNS, time.started_ns);
         table.close_audit(time.read_ns + 1, true);
