@@ -52,7 +52,7 @@ impl Losses {
         let (total, ring) = (self.total(), self.counters.lost);
         self.counters = stream.counters()?;
         let stats = stream.program_stats()?;
-        let skips = stream.skips()?;
+        let skips = stream.skips_of(&stats)?;
         self.program = ProgramUsage {
             run_time_ns: stats.run_time_ns,
             run_count: stats.run_count,

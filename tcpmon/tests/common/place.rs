@@ -138,6 +138,14 @@ pub(crate) fn in_silent_namespace(body: impl FnOnce(Namespace) + Send) {
     }
 }
 
+/// What the calling thread mounts from now on is seen by it alone.
+pub(crate) fn keep_mounts_private() {
+    const NONE: Option<&str> = None;
+    unshare(CloneFlags::CLONE_NEWNS).expect("root may make a namespace");
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(NONE, "/", NONE, private, NONE).expect("root may mount");
+}
+
 /// Makes tracefs visible to the calling thread alone. The classic tracepoint needs it; machines
 /// without systemd often have it not mounted.
 pub(crate) fn mount_tracefs() {
@@ -146,8 +154,6 @@ pub(crate) fn mount_tracefs() {
     if fs::exists(format!("{PLACE}/events")).unwrap_or(false) {
         return;
     }
-    unshare(CloneFlags::CLONE_NEWNS).expect("root may make a namespace");
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(NONE, "/", NONE, private, NONE).expect("root may mount");
+    keep_mounts_private();
     mount(NONE, PLACE, Some("tracefs"), MsFlags::empty(), NONE).expect("the kernel has tracefs");
 }

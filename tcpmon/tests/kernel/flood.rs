@@ -32,7 +32,7 @@ const EDGES: [(State, State); 6] = [
 const SLOT: u64 = RECORD_SIZE as u64 + 8;
 
 /// Makes `count` connections one after another, each reset by its client. They leave no TIME_WAIT.
-fn flood(count: usize, mut between: impl FnMut(usize)) {
+pub(crate) fn flood(count: usize, mut between: impl FnMut(usize)) {
     let listener = listener();
     for number in 0..count {
         let (client, mut server): (TcpStream, TcpStream) = pair(&listener);

@@ -2,19 +2,17 @@
 //! over in the sender's own time.
 
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::{fs, thread};
 
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use tcpmon::source::bpf::{Options, Stream};
 use tcpmon_common::State;
 
-use crate::net::{abort, listener, pair, read_reset};
-use crate::place::{alone_in_namespace, eventually};
+use crate::flood::flood;
+use crate::place::{alone_in_namespace, eventually, keep_mounts_private};
 
 /// Connections of each of two threads before the counters are looked at.
-const ROUND: u32 = 500;
+const ROUND: usize = 500;
 const ROUNDS: u32 = 40;
 /// As many interrupted runs as are to be seen.
 const ENOUGH: u64 = 20;
@@ -27,22 +25,11 @@ fn steer_to_all_processors() -> bool {
     if processors == 1 {
         return false;
     }
-    // A sysfs of this namespace, seen by this thread alone.
-    unshare(CloneFlags::CLONE_NEWNS).expect("root may make a namespace");
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(NONE, "/", NONE, private, NONE).expect("root may mount");
+    // The sysfs of this namespace.
+    keep_mounts_private();
     mount(NONE, "/sys", Some("sysfs"), MsFlags::empty(), NONE).expect("the kernel has sysfs");
     let all = (1u64 << processors.min(32)) - 1;
     fs::write("/sys/class/net/lo/queues/rx-0/rps_cpus", format!("{all:x}")).is_ok()
-}
-
-fn connect_and_reset() {
-    let listener = listener();
-    for _ in 0..ROUND {
-        let (client, mut server): (TcpStream, TcpStream) = pair(&listener);
-        abort(client);
-        read_reset(&mut server);
-    }
 }
 
 #[test]
@@ -58,8 +45,8 @@ fn what_comes_in_an_interrupt_of_the_program_is_recorded_once() {
         let mut connections = 0;
         for _ in 0..ROUNDS {
             thread::scope(|scope| {
-                scope.spawn(connect_and_reset);
-                scope.spawn(connect_and_reset);
+                scope.spawn(|| flood(ROUND, |_| ()));
+                scope.spawn(|| flood(ROUND, |_| ()));
             });
             connections += 2 * ROUND;
             stream.drain(usize::MAX, |record| {

@@ -7,7 +7,6 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use tcpmon::core::facts::{Presence, ProcessFact};
 use tcpmon::privilege;
 use tcpmon::source::accounts::Accounts;
@@ -15,7 +14,7 @@ use tcpmon::source::procfs::{ProcRoot, inspect};
 
 use crate::harness::Watch;
 use crate::net::listener;
-use crate::place::{eventually, in_namespace, now_ns};
+use crate::place::{eventually, in_namespace, keep_mounts_private, now_ns};
 use crate::puppet::Puppet;
 use crate::scenario::text;
 
@@ -45,14 +44,11 @@ fn stranger() -> (Child, ChildStdin) {
 
 /// Runs `body` on a thread that sees a `/proc` mounted with `options`, and may look at everything.
 fn with_proc(options: &str, body: impl FnOnce(&ProcRoot) + Send) {
-    const NONE: Option<&str> = None;
     let place = tempfile::tempdir().expect("a directory");
     let path = place.path();
     thread::scope(|scope| {
         let looker = scope.spawn(move || {
-            unshare(CloneFlags::CLONE_NEWNS).expect("root may make a namespace");
-            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-            mount(NONE, "/", NONE, private, NONE).expect("root may mount");
+            keep_mounts_private();
             mount(
                 Some("proc"),
                 path,

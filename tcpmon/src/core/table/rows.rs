@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
+use rustc_hash::FxHashMap;
 use tcpmon_common::State;
 
 use super::cgroups::Cgroup;
@@ -88,22 +89,14 @@ impl Table {
     #[must_use]
     pub fn rows(&self, ids: impl IntoIterator<Item = SlotId>, now_ns: u64) -> Vec<SocketRow> {
         let half_open = OnceCell::new();
-        let row = |id| {
-            let mut row = self.plain_row(id, now_ns);
-            if self.slots.get(id).state == State::Listen {
-                let half_open = half_open.get_or_init(|| self.half_open());
-                row.half_open = Some(half_open.get(&id).copied().unwrap_or(0));
-            }
-            row
-        };
+        let row = |id| self.row_with(id, now_ns, &half_open);
         ids.into_iter().map(row).collect()
     }
 
     /// One socket as users see it.
     #[must_use]
     pub fn row(&self, id: SlotId, now_ns: u64) -> SocketRow {
-        let row = self.rows([id], now_ns).pop();
-        row.unwrap_or_else(|| self.plain_row(id, now_ns))
+        self.row_with(id, now_ns, &OnceCell::new())
     }
 
     /// Whether the socket is one the question asks for.
@@ -136,8 +129,13 @@ impl Table {
             .collect()
     }
 
-    /// The same without what has to be counted.
-    fn plain_row(&self, id: SlotId, now_ns: u64) -> SocketRow {
+    /// The same; the half-open connections are counted for the first listener.
+    fn row_with(
+        &self,
+        id: SlotId,
+        now_ns: u64,
+        half_open: &OnceCell<FxHashMap<SlotId, u64>>,
+    ) -> SocketRow {
         let socket = self.slots.get(id);
         let owner = socket.owner;
         let process: Option<&Process> = owner.map(|owner| self.processes.get(owner.process));
@@ -176,7 +174,10 @@ impl Table {
             recv_queue: details.map(|details| details.recv_queue),
             send_queue: details.and_then(|details| details.send_queue),
             accept_queue_longest: queue.map(|queue| queue.longest),
-            half_open: None,
+            half_open: (socket.state == State::Listen).then(|| {
+                let half_open = half_open.get_or_init(|| self.half_open());
+                half_open.get(&id).copied().unwrap_or(0)
+            }),
             drops: queue.and_then(|queue| queue.drops),
             holders: owner.and_then(|owner| (owner.holders > 1).then_some(owner.holders.into())),
             pod_uid: identity.and_then(|identity| identity.pod.clone()),

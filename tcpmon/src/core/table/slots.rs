@@ -132,6 +132,7 @@ impl Slots {
 
     /// The last socket in a list that did not enter after `entered_ns`, if it is at most so many steps
     /// after `from`; `None` if `from` entered after that.
+    #[inline]
     pub(super) fn last_before(
         &self,
         from: SlotId,
@@ -200,17 +201,8 @@ impl Slots {
     /// the row before.
     #[inline]
     fn place(&self, state: State, entered_ns: u64, near: Option<SlotId>) -> SlotId {
-        let near = near.filter(|near| {
-            let socket = self.get(*near);
-            socket.state == state && socket.entered_ns <= entered_ns
-        });
-        if let Some(mut at) = near {
-            while let Some(next) = some(self.get(at).next) {
-                if self.get(next).entered_ns > entered_ns {
-                    break;
-                }
-                at = next;
-            }
+        let near = near.filter(|near| self.get(*near).state == state);
+        if let Some(at) = near.and_then(|near| self.last_before(near, entered_ns, usize::MAX)) {
             return at;
         }
         let oldest = self.lists[state as usize].oldest;

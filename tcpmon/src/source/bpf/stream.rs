@@ -169,8 +169,17 @@ impl Stream {
     ///
     /// As [`Stream::counters`] and [`Stream::program_stats`].
     pub fn skips(&self) -> anyhow::Result<Skips> {
+        self.skips_of(&self.program_stats()?)
+    }
+
+    /// The same, where the figures have been read just now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::counters`].
+    pub fn skips_of(&self, stats: &ProgramStats) -> anyhow::Result<Skips> {
         // In this order: what is skipped between the two readings is not taken for missed.
-        let skipped = self.program_stats()?.recursion_misses;
+        let skipped = stats.recursion_misses;
         let stood_in = self.counters_of(Runs::StandIn)?.events();
         Ok(Skips {
             stood_in,
