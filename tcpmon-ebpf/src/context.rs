@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::bpf_get_current_comm;
 use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_get_current_task_btf};
 
-use crate::kernel::{self, HAS_CURRENT_TASK, OFF_TASK_COMM, OFF_TASK_LEADER};
+use crate::kernel::{self, HAS_CURRENT_TASK, OFF_TASK_BORN, OFF_TASK_COMM, OFF_TASK_LEADER};
 
 /// Process id and thread id of the current task, in the initial pid namespace.
 #[inline(always)]
@@ -37,4 +37,11 @@ pub fn leader_name(task: *const u8) -> Option<[u8; 16]> {
         [low, high]
     };
     Some(crate::address::Address(words).bytes())
+}
+
+/// When the thread group of `task` began, nanoseconds after boot.
+#[inline(always)]
+pub fn leader_born_ns(task: *const u8) -> Option<u64> {
+    // SAFETY: `task` and its leader are `struct task_struct`.
+    unsafe { kernel::field(kernel::pointer(task, &OFF_TASK_LEADER)?, &OFF_TASK_BORN) }
 }

@@ -11,7 +11,7 @@ use aya_ebpf::helpers::generated::{
 };
 use tcpmon_common::Holder;
 
-use crate::context::leader_name;
+use crate::context::{leader_born_ns, leader_name};
 use crate::kernel::{
     HAS_COOKIE_HELPER, OFF_NET, OFF_NET_INUM, OFF_SOCKET_SK, OFF_TASK_TGID, field, pointer,
 };
@@ -114,6 +114,7 @@ fn holder(task: *const u8, fd: u32, file: *const u8) -> Option<Holder> {
             sock: sock as u64,
             cookie,
             inode: file_inode(file),
+            born_ns: leader_born_ns(task).unwrap_or(0),
             pid: field::<u32>(task, &OFF_TASK_TGID)?,
             fd,
             comm: leader_name(task).unwrap_or([0; 16]),

@@ -81,6 +81,8 @@ offsets! {
     OFF_TASK_LEADER,
     /// `task_struct.comm`, 16 bytes.
     OFF_TASK_COMM,
+    /// `task_struct.start_boottime`, u64, nanoseconds.
+    OFF_TASK_BORN,
 }
 
 /// 1 where `bpf_get_socket_cookie` works in tracing programs (Linux 5.12).

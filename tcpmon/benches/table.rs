@@ -135,6 +135,7 @@ fn holder(number: u64) -> Holder {
         sock: 0,
         cookie: number + 1,
         inode: number + 1,
+        born_ns: 0,
         pid: 10,
         fd: 3,
         comm: [b'a'; 16],

@@ -159,12 +159,12 @@ pub fn limits(bytes: &[u8]) -> bool {
     ports.is_some() || setting.is_some() || limits::parse_max_open_files(&text).is_some()
 }
 
-/// `/proc/PID/stat` and `/proc/PID/comm`.
+/// `/proc/PID/stat`.
 pub fn process(bytes: &[u8]) -> bool {
-    let comm = process::parse_comm(bytes);
+    let comm = process::parse_stat_name(bytes).unwrap_or_default();
     assert_eq!(comm[15], 0, "the kernel ends every name with a NUL");
-    assert!(!comm.contains(&b'\n'));
-    process::parse_stat(bytes).is_some()
+    let stat = process::parse_stat(bytes);
+    stat.is_some_and(|stat| stat.born_ns() >= stat.start_ticks)
 }
 
 /// `/proc/PID/cgroup`, and what its path says; also the text as a path, as a walk finds it.

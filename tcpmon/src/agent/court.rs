@@ -190,6 +190,7 @@ mod tests {
             sock: number,
             cookie: number,
             inode: number,
+            born_ns: 0,
             pid: 10,
             fd: 3,
             comm: [b'a'; 16],

@@ -54,6 +54,7 @@ fn holders() -> Vec<Holder> {
         sock: number,
         cookie: number,
         inode: number,
+        born_ns: 0,
         pid: 10,
         fd: 3,
         comm: *b"leaky\0\0\0\0\0\0\0\0\0\0\0",
@@ -205,6 +206,16 @@ fn what_a_table_knew_is_known_in_another() {
         rows
     };
     assert_eq!(sorted(&other), sorted(&known));
+    let lives = |table: &Table| {
+        let cookies = sorted(table).into_iter().filter_map(|row| row.cookie);
+        let ids = cookies.map(|cookie| table.socket_with(cookie).expect("it is there"));
+        ids.map(|id| table.steps(id)).collect::<Vec<_>>()
+    };
+    assert_eq!(lives(&other), lives(&known));
+    assert!(
+        lives(&other).iter().any(|steps| steps.len() == 5),
+        "a whole life is among them"
+    );
     assert_eq!(other.len(), 52);
     assert!(sorted(&other).iter().all(|row| !row.age_is_lower_bound));
     // And it goes on from there.

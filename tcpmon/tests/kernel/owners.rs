@@ -5,14 +5,19 @@ use std::net::{Ipv4Addr, TcpStream};
 
 use tcpmon::core::query::{OwnerSource, SocketRow};
 use tcpmon::source::bpf::Rung;
-use tcpmon_common::State;
+use tcpmon::source::bpf::holders::Holders;
+use tcpmon::source::procfs::process::TICKS_PER_SECOND;
+use tcpmon::source::procfs::{ProcRoot, fd};
 use tcpmon_common::record::flag;
+use tcpmon_common::{Holder, State};
 
 use crate::harness::Watch;
 use crate::net::{await_unread, listener, port, read_end, read_reset};
 use crate::place::in_namespace;
 use crate::puppet::Puppet;
 use crate::scenario::text;
+
+const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_SECOND;
 
 /// Process, name, descriptor and source of a row.
 type Named<'a> = (
@@ -82,6 +87,33 @@ fn the_peer_who_runs_at_that_moment_is_never_named() {
         assert!(row.inode.is_some());
         assert_eq!(row.accepted, Some(true));
         assert!(!watch.table.wants_holders(), "nothing is left to ask");
+    });
+}
+
+/// Of several holders the oldest is named, so both sources have to tell the same age.
+#[test]
+fn the_iterator_and_proc_agree_on_when_a_holder_began() {
+    in_namespace(|_| {
+        let Ok(mut holders) = Holders::load() else {
+            println!("skipped: this kernel has no iterator that tells holders");
+            return;
+        };
+        let mut server = Puppet::start("the-server");
+        let listening = number(&server.ask("listen"));
+        let of_server = |found: &[Holder]| {
+            let found = found.iter().find(|holder| holder.pid == server.pid());
+            found.map(|holder| (holder.born_ns / TICK_NS, holder.comm))
+        };
+        let (mut told, mut read) = (Vec::new(), Vec::new());
+        holders
+            .scan(|holder| told.push(holder))
+            .expect("a whole scan");
+        fd::scan(&ProcRoot::default(), fd::Wanted::All, &mut |holder| {
+            read.push(holder)
+        })
+        .expect("proc");
+        assert!(listening.is_some() && of_server(&read).is_some());
+        assert_eq!(of_server(&told), of_server(&read));
     });
 }
 

@@ -10,7 +10,7 @@ use flate2::write::DeflateEncoder;
 /// What a recording begins with. The line feed shows a transfer that took it for text.
 pub const MAGIC: [u8; 8] = *b"tcpmonR\n";
 /// Version of the frames and of what is in them.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 /// Bytes before the first frame: [`MAGIC`] and [`FORMAT`], least significant byte first.
 pub const PREAMBLE: usize = MAGIC.len() + 2;
 /// Bytes of a frame before its payload.

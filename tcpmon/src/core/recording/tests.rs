@@ -9,8 +9,8 @@ use crate::core::facts::{
 };
 use crate::core::netns::{NameSource, NetnsName, Search};
 use crate::core::query::{OwnerSource, Role};
-use crate::core::table::Details;
 use crate::core::table::plant::{Ground, KnownNamespace, KnownOwner, KnownSocket};
+use crate::core::table::{Details, Past};
 use crate::core::tuple::{Family, Tuple};
 use crate::core::verdict::thresholds::Scope;
 use crate::core::verdict::{Kind, Policy};
@@ -112,15 +112,24 @@ fn row() -> impl Strategy<Value = DumpRow> {
 }
 
 fn holder() -> impl Strategy<Value = Holder> {
-    any::<([u64; 3], u32, u32, [u8; 16])>().prop_map(|([sock, cookie, inode], pid, fd, comm)| {
-        Holder {
+    any::<([u64; 4], u32, u32, [u8; 16])>().prop_map(
+        |([sock, cookie, inode, born_ns], pid, fd, comm)| Holder {
             sock,
             cookie,
             inode,
+            born_ns,
             pid,
             fd,
             comm,
-        }
+        },
+    )
+}
+
+/// Any that can be read, states that are none in it.
+fn past() -> impl Strategy<Value = Past> {
+    any::<[u32; 4]>().prop_map(|packed| {
+        let written = postcard::to_allocvec(&packed).expect("it can be written");
+        postcard::from_bytes(&written).expect("it can be read")
     })
 }
 
@@ -128,42 +137,55 @@ fn known_socket() -> impl Strategy<Value = KnownSocket> {
     let owner = any::<Option<(u32, [u8; 16], u64, u16, Option<u32>)>>();
     let times = [time(), time(), time(), time(), time()];
     let about = any::<([u64; 4], Option<bool>, bool, Option<u32>)>();
-    (state(), kind(), tuple(), netns(), times, about, owner).prop_map(
-        |(state, kind, tuple, netns, times, (ids, accepted, bound, uid), owner)| KnownSocket {
-            sock: ids[0],
-            cookie: ids[1],
-            inode: ids[2],
-            cgroup: ids[3],
-            entered_ns: times[0],
-            age_is_lower_bound: bound,
-            opened_ns: times[1],
-            touched_ns: times[2],
-            expires_ns: times[3],
-            seen_holder_ns: times[4],
-            unanswered_ns: bound.then_some(times[0]),
-            tuple,
-            netns,
-            state,
-            kind,
-            role: accepted.map(|_| Role::Server),
-            accepted,
-            owner: owner.map(|(pid, comm, since_ns, holders, fd)| KnownOwner {
-                pid,
-                comm,
-                since_ns,
-                source: OwnerSource::FdTable,
-                holders,
-                fd,
-            }),
-            details: uid.map(|uid| Details {
-                uid,
-                recv_queue: 1,
-                send_queue: None,
-                timer: Timer::Keepalive,
-                unanswered: 2,
-            }),
-        },
+    (
+        state(),
+        kind(),
+        tuple(),
+        netns(),
+        times,
+        about,
+        owner,
+        past(),
     )
+        .prop_map(
+            |(state, kind, tuple, netns, times, (ids, accepted, bound, uid), owner, past)| {
+                KnownSocket {
+                    sock: ids[0],
+                    cookie: ids[1],
+                    inode: ids[2],
+                    cgroup: ids[3],
+                    entered_ns: times[0],
+                    age_is_lower_bound: bound,
+                    opened_ns: times[1],
+                    touched_ns: times[2],
+                    expires_ns: times[3],
+                    seen_holder_ns: times[4],
+                    unanswered_ns: bound.then_some(times[0]),
+                    past,
+                    tuple,
+                    netns,
+                    state,
+                    kind,
+                    role: accepted.map(|_| Role::Server),
+                    accepted,
+                    owner: owner.map(|(pid, comm, since_ns, holders, fd)| KnownOwner {
+                        pid,
+                        comm,
+                        since_ns,
+                        source: OwnerSource::FdTable,
+                        holders,
+                        fd,
+                    }),
+                    details: uid.map(|uid| Details {
+                        uid,
+                        recv_queue: 1,
+                        send_queue: None,
+                        timer: Timer::Keepalive,
+                        unanswered: 2,
+                    }),
+                }
+            },
+        )
 }
 
 fn process() -> impl Strategy<Value = ProcessFact> {
@@ -385,7 +407,7 @@ fn what_is_no_recording_is_called_what_it_is() {
     assert!(sentence(&preamble()[..5]).contains("cut off"));
     let mut newer = preamble();
     newer[8] += 1;
-    assert!(sentence(&newer).contains("format 2, and this tcpmon reads format 1"));
+    assert!(sentence(&newer).contains("format 3, and this tcpmon reads format 2"));
     assert_eq!(not_ours(&preamble()), None);
 }
 

@@ -46,6 +46,7 @@ struct HolderDef {
     sock: u64,
     cookie: u64,
     inode: u64,
+    born_ns: u64,
     pid: u32,
     fd: u32,
     comm: [u8; 16],

@@ -58,7 +58,7 @@ use namespaces::Namespaces;
 pub use namespaces::NetnsId;
 pub use owners::ByInode;
 use owners::Scan;
-pub use past::Step;
+pub use past::{Past, Step};
 use processes::Processes;
 pub use processes::{Process, ProcessId};
 use slots::Slots;

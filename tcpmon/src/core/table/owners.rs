@@ -14,10 +14,10 @@ use crate::core::query::OwnerSource;
 /// Holders of which neither address nor cookie is known, by the inode of their socket.
 #[derive(Clone, Debug, Default)]
 pub struct ByInode {
-    /// Of several the first in the scan.
-    first: FxHashMap<u64, Holder>,
-    /// The pids of the others, where there are any.
-    others: FxHashMap<u64, FxHashSet<u32>>,
+    /// Of several the one that is named.
+    named: FxHashMap<u64, Holder>,
+    /// The others by their pids, where there are any.
+    others: FxHashMap<u64, FxHashMap<u32, Holder>>,
 }
 
 impl ByInode {
@@ -26,31 +26,31 @@ impl ByInode {
         if holder.inode == 0 {
             return;
         }
-        let first = self.first.entry(holder.inode).or_insert(holder);
-        if first.pid != holder.pid {
-            self.others
-                .entry(holder.inode)
-                .or_default()
-                .insert(holder.pid);
+        let named = self.named.entry(holder.inode).or_insert(holder);
+        if named.pid == holder.pid {
+            return;
         }
+        let other = if precedence(&holder) < precedence(named) {
+            std::mem::replace(named, holder)
+        } else {
+            holder
+        };
+        let others = self.others.entry(holder.inode).or_default();
+        others.entry(other.pid).or_insert(other);
     }
 
-    /// All of them; of those beyond the first of a socket only the pid is their own.
+    /// All of them, each process once for each socket.
     pub fn holders(&self) -> impl Iterator<Item = Holder> + '_ {
-        self.first.values().flat_map(|first| {
-            let others = self.others.get(&first.inode).into_iter().flatten();
-            let others = others.map(|pid| Holder {
-                pid: *pid,
-                ..*first
-            });
-            std::iter::once(*first).chain(others)
-        })
+        self.named
+            .values()
+            .copied()
+            .chain(self.others.values().flat_map(|it| it.values().copied()))
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.first.is_empty()
+        self.named.is_empty()
     }
 }
 
@@ -68,7 +68,9 @@ impl FromIterator<Holder> for ByInode {
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub(super) started_ns: u64,
-    /// The pids of holders that are not the first of their socket.
+    /// When the processes in it began, by pid.
+    born_ns: FxHashMap<u32, u64>,
+    /// The pids of holders that are not the one named.
     shared: FxHashMap<SlotId, FxHashSet<u32>>,
 }
 
@@ -88,8 +90,9 @@ impl Table {
     }
 
     /// Takes over a part of a scan that tells sockets by address or cookie. Sockets that changed
-    /// hands since are confirmed by the next one. Of several holders the first in the scan is named,
-    /// and all are counted, whatever parts they are in.
+    /// hands since are confirmed by the next one. Of several holders the oldest process is named: the
+    /// others are its children, mostly, and one between fork and exec will let go at once. All are
+    /// counted, whatever parts they are in.
     pub fn hear_holders(&mut self, started_ns: u64, holders: &[Holder]) {
         let mut scan = self.take_scan(started_ns);
         for holder in holders {
@@ -130,18 +133,17 @@ impl Table {
     /// Takes over what is known of the socket by its inode alone.
     pub(super) fn hear_by_inode(&mut self, id: SlotId, by_inode: &ByInode, scan: &mut Scan) {
         let inode = self.slots.get(id).inode;
-        let Some(first) = by_inode.first.get(&inode) else {
+        let Some(named) = by_inode.named.get(&inode) else {
             return;
         };
-        self.hear(id, first, scan);
-        for pid in by_inode.others.get(&inode).into_iter().flatten() {
-            let holder = Holder {
-                pid: *pid,
-                ..*first
-            };
-            if let Some(other) = self.other_holder(id, &holder, scan.started_ns) {
-                scan.shared.entry(id).or_default().insert(other);
-            }
+        self.hear(id, named, scan);
+        for other in by_inode
+            .others
+            .get(&inode)
+            .into_iter()
+            .flat_map(FxHashMap::values)
+        {
+            self.hear(id, other, scan);
         }
     }
 
@@ -153,30 +155,39 @@ impl Table {
         }
         Scan {
             started_ns,
-            shared: FxHashMap::default(),
+            ..Scan::default()
         }
     }
 
     fn hear(&mut self, id: SlotId, holder: &Holder, scan: &mut Scan) {
+        scan.born_ns.insert(holder.pid, holder.born_ns);
         if self.confirm(id, holder, scan.started_ns) {
             // What was heard before was of another socket in the same slot.
             if !scan.shared.is_empty() {
                 scan.shared.remove(&id);
             }
-        } else if let Some(other) = self.other_holder(id, holder, scan.started_ns) {
+        } else if let Some(named) = self.named_beside(id, holder, scan.started_ns) {
+            let born_ns = scan.born_ns.get(&named).copied().unwrap_or(0);
+            let other = if precedence(holder) < (born_ns, named) {
+                self.name_holder(id, holder);
+                named
+            } else {
+                holder.pid
+            };
             scan.shared.entry(id).or_default().insert(other);
         }
     }
 
-    /// The process of a holder that is not the first of its socket in the scan; `None` when it is the
-    /// same process once more, or another socket at the same address.
-    fn other_holder(&self, id: SlotId, holder: &Holder, started_ns: u64) -> Option<u32> {
+    /// The pid of the process that this scan named before; `None` when it is the holder's once more, or
+    /// the holder's socket is another one at the same address.
+    fn named_beside(&self, id: SlotId, holder: &Holder, started_ns: u64) -> Option<u32> {
         let socket = self.slots.get(id);
-        let first = socket.owner.filter(|owner| {
+        let named = socket.owner.filter(|owner| {
             owner.source == OwnerSource::FdTable && socket.seen_holder_ns == started_ns
         })?;
         let is_it = socket.cookie == holder.cookie || socket.cookie == 0 || holder.cookie == 0;
-        (is_it && self.processes.get(first.process).pid != holder.pid).then_some(holder.pid)
+        let pid = self.processes.get(named.process).pid;
+        (is_it && pid != holder.pid).then_some(pid)
     }
 
     fn count_holders(&mut self, id: SlotId, scan: &Scan) {
@@ -198,10 +209,6 @@ impl Table {
         if holder.cookie != 0 && socket.cookie != 0 && holder.cookie != socket.cookie {
             return false;
         }
-        let process = Process {
-            pid: holder.pid,
-            comm: holder.comm,
-        };
         let confirmed = socket.owner.is_some_and(|owner| {
             owner.source == OwnerSource::FdTable
                 && owner.fd.is_some()
@@ -219,6 +226,15 @@ impl Table {
         if holder.inode != 0 {
             socket.inode = holder.inode;
         }
+        self.name_holder(id, holder);
+        true
+    }
+
+    fn name_holder(&mut self, id: SlotId, holder: &Holder) {
+        let process = Process {
+            pid: holder.pid,
+            comm: holder.comm,
+        };
         let process = self.processes.hold(process, u64::MAX);
         self.set_owner(
             id,
@@ -230,7 +246,6 @@ impl Table {
             },
         );
         self.regroup(id);
-        true
     }
 
     /// Whether there are control groups without a name.
@@ -243,6 +258,12 @@ impl Table {
     pub fn name_cgroups(&mut self, paths: &FxHashMap<u64, String>) {
         Cgroups::name(&mut self.cgroups, paths);
     }
+}
+
+/// What comes first is named: the oldest, and of those that began at the same time (a clock tick is all
+/// that `/proc` tells) that of the lower pid.
+const fn precedence(holder: &Holder) -> (u64, u32) {
+    (holder.born_ns, holder.pid)
 }
 
 /// Whether some process may hold the socket and none has been seen with it in its table.

@@ -1,6 +1,7 @@
 //! How a socket came to be in its state: the states before, and for how long it was in each. Sixteen
 //! bytes, because half a million sockets have one.
 
+use serde::{Deserialize, Serialize};
 use tcpmon_common::State;
 
 use super::Table;
@@ -18,8 +19,8 @@ const STATE_SHIFT: u32 = MANTISSA_BITS + 4;
 const UNKNOWN: u32 = EXPONENT << MANTISSA_BITS;
 
 /// The states before the one a socket is in, newest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Past([u32; MOST]);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past([u32; MOST]);
 
 impl Past {
     /// Remembers that `state` was left after `duration_ns`, where that is known; to a part in a million.

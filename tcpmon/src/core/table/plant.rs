@@ -1,14 +1,14 @@
 //! All that a table knows, written down, and put into another: how a recording that begins in the
 //! middle of an agent's life has the ages, owners and roles that the agent knows.
 //!
-//! Not handed on is what was counted so far, what the judge remembers, and by which transitions a socket
-//! came to its state: all of that begins anew.
+//! Not handed on is what was counted so far, and what the judge remembers: both begin anew.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tcpmon_common::State;
 
+use super::past::Past;
 use super::socket::{Details, Owner, SlotId, Socket};
 use super::{Process, Table};
 use crate::core::facts::{
@@ -71,6 +71,8 @@ pub struct KnownSocket {
     pub seen_holder_ns: u64,
     /// Since when its peer does not answer.
     pub unanswered_ns: Option<u64>,
+    /// The states before.
+    pub past: Past,
     /// Addresses and ports.
     pub tuple: Tuple,
     /// Namespace.
@@ -163,6 +165,7 @@ impl Table {
             expires_ns: socket.expires_ns,
             seen_holder_ns: socket.seen_holder_ns,
             unanswered_ns: self.unanswered.get(&id).copied(),
+            past: socket.past,
             tuple: socket.tuple,
             netns: self.namespaces.get(socket.netns).identity,
             state: socket.state,
@@ -199,6 +202,7 @@ impl Table {
         socket.touched_ns = known.touched_ns;
         socket.expires_ns = known.expires_ns;
         socket.seen_holder_ns = known.seen_holder_ns;
+        socket.past = known.past;
         socket.tuple = known.tuple;
         socket.netns = netns;
         socket.kind = known.kind;

@@ -103,6 +103,7 @@ const WANTED: &[Wanted] = &[
     optional("OFF_TASK_TGID", "task_struct", &["tgid"]),
     optional("OFF_TASK_LEADER", "task_struct", &["group_leader"]),
     optional("OFF_TASK_COMM", "task_struct", &["comm"]),
+    optional("OFF_TASK_BORN", "task_struct", &["start_boottime"]),
 ];
 
 /// The offsets of the running kernel, by the name of the global that takes each.

@@ -87,7 +87,7 @@ fn try_scan_process(
     let path = root.of(pid, "fd");
     // Names are looked up in the open directory: a full path for each costs a third more.
     let directory = File::open(&path)?;
-    let mut comm = None;
+    let mut who = None;
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         let Some(fd) = name.to_str().and_then(number) else {
@@ -100,15 +100,16 @@ fn try_scan_process(
         if !wanted.includes(inode) {
             continue;
         }
-        let comm = match comm {
-            Some(comm) => comm,
-            None => *comm.insert(process::read_comm(root, pid)?),
+        let (comm, born_ns) = match who {
+            Some(who) => who,
+            None => *who.insert(process::read_birth(root, pid)?),
         };
         stats.holders += 1;
         on_holder(Holder {
             sock: 0,
             cookie: 0,
             inode,
+            born_ns,
             pid,
             fd,
             comm,
@@ -181,10 +182,12 @@ mod tests {
     #[test]
     fn reports_every_holder_and_survives_the_vanished() {
         let proc = tempfile::tempdir().expect("a directory");
-        for (pid, comm) in [("10", "first\n"), ("11", "second\n")] {
+        for (pid, comm, ticks) in [("10", "first", 7), ("11", "second", 9)] {
             let fd = proc.path().join(pid).join("fd");
             fs::create_dir_all(&fd).expect("a directory");
-            fs::write(proc.path().join(pid).join("comm"), comm).expect("a file");
+            let stat =
+                format!("{pid} ({comm}) S 1 1 1 0 -1 64 0 0 0 0 0 0 0 0 20 0 1 0 {ticks} 4096 0\n");
+            fs::write(proc.path().join(pid).join("stat"), stat).expect("a file");
             symlink("socket:[5]", fd.join("3")).expect("a link");
             symlink("socket:[6]", fd.join("4")).expect("a link");
             symlink("/dev/null", fd.join("0")).expect("a link");
@@ -195,13 +198,13 @@ mod tests {
         let mut found = Vec::new();
         let wanted = FxHashSet::from_iter([5]);
         let stats = scan(&root, Wanted::Inodes(&wanted), &mut |h| {
-            found.push((h.pid, h.fd, h.comm));
+            found.push((h.pid, h.fd, h.comm, h.born_ns));
         })
         .expect("readable");
         found.sort_unstable();
         let expected = [
-            (10, 3, *b"first\0\0\0\0\0\0\0\0\0\0\0"),
-            (11, 3, *b"second\0\0\0\0\0\0\0\0\0\0"),
+            (10, 3, *b"first\0\0\0\0\0\0\0\0\0\0\0", 70_000_000),
+            (11, 3, *b"second\0\0\0\0\0\0\0\0\0\0", 90_000_000),
         ];
         assert_eq!(found, expected);
         let expected = ScanStats {

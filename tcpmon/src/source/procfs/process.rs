@@ -27,26 +27,24 @@ pub struct Stat {
     pub virtual_bytes: u64,
 }
 
-/// Name of the process's first thread, NUL-padded as the kernel keeps it.
+/// Name of the process's first thread, NUL-padded as the kernel keeps it, and when the process began:
+/// nanoseconds after boot, cut to a tick.
 ///
 /// # Errors
 /// When the process is gone.
-pub fn read_comm(root: &ProcRoot, pid: u32) -> io::Result<[u8; 16]> {
-    fs::read(root.of(pid, "comm")).map(|bytes| parse_comm(&bytes))
+pub fn read_birth(root: &ProcRoot, pid: u32) -> io::Result<([u8; 16], u64)> {
+    let bytes = fs::read(root.of(pid, "stat"))?;
+    let birth = parse_stat_name(&bytes).zip(parse_stat(&bytes).map(|stat| stat.born_ns()));
+    birth.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// The first line, 15 bytes at most.
-#[must_use]
-pub fn parse_comm(bytes: &[u8]) -> [u8; 16] {
-    let mut comm = [0; 16];
-    let name = bytes
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    for (to, from) in comm.iter_mut().take(15).zip(name) {
-        *to = *from;
+impl Stat {
+    /// Start in nanoseconds after boot, cut to a tick.
+    #[must_use]
+    pub const fn born_ns(self) -> u64 {
+        self.start_ticks
+            .saturating_mul(1_000_000_000 / TICKS_PER_SECOND)
     }
-    comm
 }
 
 /// Parses `/proc/PID/stat`. The name in it may contain anything, parentheses and line ends too:
@@ -198,13 +196,6 @@ mod tests {
     }
 
     #[test]
-    fn comm_is_cut_and_padded() {
-        assert_eq!(parse_comm(b"cat\n"), *b"cat\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        assert_eq!(parse_comm(b"kworker/0:1-events\n"), *b"kworker/0:1-eve\0");
-        assert_eq!(parse_comm(b""), [0; 16]);
-    }
-
-    #[test]
     fn a_name_longer_than_the_kernels_is_cut() {
         // Of worker threads of the kernel the file says more than the name.
         let text = format!("17 (kworker/0:1-events_power) {STAT}");
@@ -313,13 +304,19 @@ mod tests {
     #[test]
     fn reads_itself() {
         let (root, pid) = (ProcRoot::default(), std::process::id());
-        assert_ne!(read_comm(&root, pid).expect("comm"), [0; 16]);
+        let (comm, born_ns) = read_birth(&root, pid).expect("it lives");
+        assert_ne!(comm, [0; 16]);
+        let now_ns = crate::clock::boottime_ns();
+        assert!(
+            0 < born_ns && born_ns <= now_ns,
+            "{born_ns} and now {now_ns}"
+        );
     }
 
     proptest! {
         #[test]
         fn any_bytes_give_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (parse_comm(&bytes), parse_stat(&bytes), parse_stat_name(&bytes));
+            let _ = (parse_stat(&bytes), parse_stat_name(&bytes));
             let text = String::from_utf8_lossy(&bytes);
             let _ = (parse_cgroup(&text), parse_effective_uid(&text), parse_executable(&text));
         }

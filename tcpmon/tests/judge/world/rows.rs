@@ -125,6 +125,7 @@ impl World {
                     sock: socket.address,
                     cookie: conn.0,
                     inode: u64::from(socket.inode),
+                    born_ns: 0,
                     pid: pid.0,
                     fd: fd.map_or(0, |(_, fd)| *fd),
                     comm: program.comm,

@@ -263,6 +263,7 @@ impl World {
                 sock: if by_inode { 0 } else { real.sock },
                 cookie: if by_inode { 0 } else { *number },
                 inode: 5000 + number,
+                born_ns: 0,
                 pid: 9,
                 fd: 3,
                 comm: *b"holder\0\0\0\0\0\0\0\0\0\0",

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::*;
 use crate::core::query::OwnerSource;
+use crate::core::table::ByInode;
 use tcpmon_common::Holder;
 
 fn holder(sock: u64, cookie: u64, pid: u32, fd: u32, name: &str) -> Holder {
@@ -13,6 +14,7 @@ fn holder(sock: u64, cookie: u64, pid: u32, fd: u32, name: &str) -> Holder {
         sock,
         cookie,
         inode: 0,
+        born_ns: 0,
         pid,
         fd,
         comm,
@@ -66,6 +68,74 @@ fn a_child_has_its_listeners_process_until_it_is_seen_in_a_table() {
     );
     assert_eq!(of_child(&table), seen);
     assert!(!table.wants_holders());
+}
+
+#[test]
+fn of_several_holders_the_oldest_is_named_whatever_their_pids_and_order() {
+    // Pids have begun anew: the child that is between fork and exec has a lower one than its parent.
+    let parent = Holder {
+        born_ns: 100,
+        ..holder(1, 1, 32_000, 3, "server")
+    };
+    let forked = Holder {
+        born_ns: 900,
+        ..holder(1, 1, 500, 3, "server")
+    };
+    let helper = Holder {
+        born_ns: 500,
+        ..holder(1, 1, 40_000, 9, "helper")
+    };
+    let by_inode = |holder: Holder| Holder {
+        sock: 0,
+        cookie: 0,
+        inode: 77,
+        ..holder
+    };
+    for order in [
+        [parent, forked, helper],
+        [forked, parent, helper],
+        [helper, forked, parent],
+        [forked, helper, parent],
+    ] {
+        let named = |table: &Table| {
+            let row = rows(table, 9).swap_remove(0);
+            (row.pid, row.process, row.fd, row.holders)
+        };
+        let expected = (Some(32_000), Some("server".to_owned()), Some(3), Some(3));
+        let mut table = Table::new();
+        listener(&mut table, 1, 32_000, "server");
+        table.set_holders(5, &order);
+        assert_eq!(named(&table), expected);
+        // The address is known for one of them only, and the inode from it.
+        for known in 0..order.len() {
+            let mut table = Table::new();
+            listener(&mut table, 1, 7, "gone");
+            let told = Holder {
+                inode: 77,
+                ..order[known]
+            };
+            table.hear_holders(5, &[told]);
+            table.close_holders(5, order.map(by_inode).into_iter().collect());
+            while table.walk_on(1) {}
+            assert_eq!(named(&table), expected);
+        }
+    }
+}
+
+#[test]
+fn holders_by_inode_are_told_whole() {
+    let all: Vec<Holder> = [(30, 9, "b"), (40, 5, "a"), (20, 9, "c"), (40, 6, "a")]
+        .map(|(pid, fd, name)| Holder {
+            inode: 77,
+            born_ns: 100 - u64::from(pid),
+            ..holder(0, 0, pid, fd, name)
+        })
+        .to_vec();
+    let told: ByInode = all.iter().copied().collect();
+    let mut told: Vec<Holder> = told.holders().collect();
+    assert_eq!(told[0], all[1], "whose it is comes first");
+    told.sort_unstable_by_key(|holder| holder.pid);
+    assert_eq!(told, [all[2], all[0], all[1]]);
 }
 
 #[test]

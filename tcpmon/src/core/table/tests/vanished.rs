@@ -45,6 +45,7 @@ fn scan(table: &mut Table, second: u64, cookies: &[u64]) {
         sock: *cookie,
         cookie: *cookie,
         inode: 5000 + cookie,
+        born_ns: 0,
         pid: 17,
         fd: 3,
         comm: *b"server\0\0\0\0\0\0\0\0\0\0",

@@ -165,6 +165,7 @@ impl Machine {
                         sock: *socket,
                         cookie: *socket,
                         inode: 0,
+                        born_ns: 0,
                         pid: *pid,
                         fd: 3,
                         comm: comm(*pid),
