@@ -255,6 +255,16 @@ fn act(held: &mut Vec<OwnedFd>, verb: &str, object: &str, passed: Option<OwnedFd
             setrlimit(Resource::RLIMIT_NOFILE, files, most).expect("a lower limit");
             String::from("limited")
         }
+        "fill" => {
+            // Files that are no sockets, as many as it may have but for some.
+            let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("it has a limit");
+            setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("the limit it may have");
+            let wanted: u64 = object.parse().expect("a number");
+            let files = wanted.min(most - 100);
+            let file = fs::File::open("/dev/null").expect("it is everywhere");
+            held.extend((0..files).map(|_| file.try_clone().expect("it may have more").into()));
+            files.to_string()
+        }
         "exec" => {
             for socket in held.iter() {
                 fcntl(socket, FcntlArg::F_SETFD(FdFlag::empty())).expect("a descriptor");

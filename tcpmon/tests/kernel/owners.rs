@@ -117,6 +117,31 @@ fn the_iterator_and_proc_agree_on_when_a_holder_began() {
     });
 }
 
+/// A read of an iterator is given up by the kernel (`bpf_seq_read`, `kernel/bpf/bpf_iter.c`) after a
+/// million objects of which none was written, and goes on there the next time.
+#[test]
+fn a_million_files_that_are_no_sockets_do_not_end_the_search_for_holders() {
+    const FILES: usize = 1_100_000;
+    in_namespace(|_| {
+        let Ok(mut holders) = Holders::load() else {
+            println!("skipped: this kernel has no iterator that tells holders");
+            return;
+        };
+        let mut first = Puppet::start("full");
+        let each: usize = first.ask("fill 200000").parse().expect("a number");
+        assert!(each > 1000, "{each} files are too few to make a million of");
+        let others: Vec<Puppet> = (0..FILES / each).map(|_| first.fork("full")).collect();
+        let mut server = Puppet::start("the-server");
+        server.ask("listen");
+        let mut pids = Vec::new();
+        holders
+            .scan(|holder| pids.push(holder.pid))
+            .expect("a whole scan");
+        assert!(pids.contains(&server.pid()));
+        assert!((others.len() + 1) * each >= FILES);
+    });
+}
+
 #[test]
 fn a_client_is_named_when_it_connects_and_confirmed_by_its_descriptor() {
     in_namespace(|namespace| {
