@@ -1,11 +1,11 @@
 //! What `--help` and the manual page of a command end with: examples, and what else is to be known.
 
 pub(super) const AGENT: &str = "\
-SIGHUP makes it read the file again, SIGTERM stop. Flags win over the environment, that over the
+SIGHUP makes it read the file again, SIGTERM stop. Flags win over the environment, that over the \
 file, that over the defaults: `tcpmon config show` says what is in effect and why.
 
 Examples:
-  tcpmon agent                                        serve Prometheus on loopback, and the other commands
+  tcpmon agent                                        serve Prometheus and the other commands
   tcpmon agent --config /etc/tcpmon.toml --log.format json
   tcpmon agent --web.listen-address '[::]:9934'       for a Prometheus elsewhere
   curl -s http://127.0.0.1:9934/metrics               what it serves";
@@ -15,17 +15,17 @@ Examples:
   tcpmon top                                          everything; ? shows the keys
   tcpmon top 'proc = nginx'                           one program's sockets
   tcpmon top --batch -n 1                             one picture as text, for a file or a mail
-  tcpmon top --prometheus http://prometheus:9090      a fleet: its hosts by trouble, from their metrics
-  tcpmon top --prometheus https://prometheus --prometheus.config in.yml --prometheus.match 'cluster=`x`'
+  tcpmon top --prometheus http://prometheus:9090      a fleet: its hosts by trouble
+  tcpmon top --prometheus https://prometheus --prometheus.match 'cluster=`x`'
   tcpmon top --prometheus http://prometheus:9090 --output json | jq '.hosts[0]'
 
-The file of --prometheus.config is what Prometheus calls http_config: basic_auth (username,
-password or password_file), authorization (credentials or credentials_file), tls_config (ca_file,
+The file of --prometheus.config is what Prometheus calls http_config: basic_auth (username, \
+password or password_file), authorization (credentials or credentials_file), tls_config (ca_file, \
 cert_file, key_file, server_name).";
 
 pub(super) const LS: &str = "\
-The filter joins state, sport, dport, src, dst, proc, pid, unit, container, netns and age by and, or,
-not and parentheses; a filter that is not understood matches nothing and says where. Columns and
+The filter joins state, sport, dport, src, dst, proc, pid, unit, container, netns and age by and, or, \
+not and parentheses; a filter that is not understood matches nothing and says where. Columns and \
 sorting take the names above the columns and those of the JSON fields; --output wide shows most.
 
 Examples:
@@ -33,11 +33,12 @@ Examples:
   tcpmon ls 'dst 10.0.0.0/8 and dport = :5432'        connections to the databases
   tcpmon ls -o age,process,pid,fd,remote --sort process
   tcpmon ls 'state listening' --sort recv-q --limit 5 the fullest accept queues
+  tcpmon ls 'netns = lab and not state listening'     in one network namespace, by name or inode
   tcpmon ls 'unit = nginx.service' --follow           again every two seconds
   tcpmon ls --output jsonl | jq -r .process | sort | uniq -c";
 
 pub(super) const WATCH: &str = "\
-The edge is what the kernel announced. Columns of the event itself are time, transition, after and
+The edge is what the kernel announced. Columns of the event itself are time, transition, after and \
 reason; the others are those of `tcpmon ls`.
 
 Examples:
@@ -54,11 +55,11 @@ Examples:
   tcpmon explain close_wait_leak                      what a verdict means";
 
 pub(super) const RECORD: &str = "\
-The file begins with all that the agent knows at that moment, and goes on with every transition, dump
-and scan: a replay shows the same sockets, owners, ages and verdicts, on any machine and without root.
-Verdicts are judged anew from the beginning of the recording on. It names addresses, processes, users
-and control groups; only its owner may read it. It ends after --duration, before it is larger than
---max-size, at Ctrl-C or SIGTERM, and is complete each time; of one whose recorder was killed all but
+The file begins with all that the agent knows at that moment, and goes on with every transition, dump \
+and scan: a replay shows the same sockets, owners, ages and verdicts, on any machine and without root. \
+Verdicts are judged anew from the beginning of the recording on. It names addresses, processes, users \
+and control groups; only its owner may read it. It ends after --duration, before it is larger than \
+--max-size, at Ctrl-C or SIGTERM, and is complete each time; of one whose recorder was killed all but \
 the last second can be replayed.
 
 Examples:
@@ -78,7 +79,7 @@ Examples:
 pub(super) const DOCTOR: &str = "\
 Examples:
   sudo tcpmon doctor                                  all that an agent would find
-  tcpmon doctor --json                                for a program; exit code 4 when it cannot work";
+  tcpmon doctor --json                                for a program; code 4 when it cannot work";
 
 pub(super) const CONFIG: &str = "\
 Examples:

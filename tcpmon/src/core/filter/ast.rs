@@ -77,6 +77,8 @@ pub(super) enum Field {
     Unit,
     /// Container id.
     Container,
+    /// Name of the network namespace.
+    Netns,
 }
 
 /// How numbers are compared.

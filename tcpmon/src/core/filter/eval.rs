@@ -31,6 +31,8 @@ pub trait Subject {
     fn container(&self) -> Option<&str>;
     /// Inode of the network namespace.
     fn netns(&self) -> Option<u32>;
+    /// Name of the network namespace.
+    fn netns_name(&self) -> Option<&str>;
     /// Nanoseconds since the socket entered its state.
     fn age_ns(&self) -> u64;
 }
@@ -112,6 +114,7 @@ impl Field {
             Self::Process => subject.process(),
             Self::Unit => subject.unit(),
             Self::Container => subject.container(),
+            Self::Netns => subject.netns_name(),
         }
     }
 
@@ -129,6 +132,7 @@ impl Field {
             Self::Process => known == value || is_truncated(known, value),
             Self::Unit => known.strip_suffix(".service") == Some(value) || known == value,
             Self::Container => known.starts_with(value),
+            Self::Netns => known == value || known.strip_suffix(".service") == Some(value),
         }
     }
 }

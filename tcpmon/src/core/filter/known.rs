@@ -16,6 +16,8 @@ pub struct Known<'a> {
     pub process: Option<Option<(&'a str, u32)>>,
     /// Inode of the network namespace; `Some(None)` where that of none is known.
     pub netns: Option<Option<u32>>,
+    /// Name of the network namespace; `Some(None)` where it has none that is known.
+    pub netns_name: Option<Option<&'a str>>,
     /// Local address; IPv4 for IPv4-mapped ones.
     pub local_address: Option<IpAddr>,
     /// Local port.
@@ -76,6 +78,14 @@ impl Test {
             } => {
                 let process = known.process?;
                 Some(process.is_some_and(|(name, _)| field.holds(*relation, name, value)))
+            }
+            Self::Text {
+                field: field @ Field::Netns,
+                relation,
+                value,
+            } => {
+                let name = known.netns_name?;
+                Some(name.is_some_and(|name| field.holds(*relation, name, value)))
             }
             Self::Text { .. } => None,
             Self::Pid { comparison, pid } => {

@@ -204,9 +204,27 @@ impl<'a> Parser<'a> {
     }
 
     fn netns(&mut self, key: &Token<'_>) -> Result<Test, FilterError> {
-        let equal = self.operator(key, equality)?;
-        let inode = self.value("the inode of a namespace")?.netns()?;
-        Ok(Test::Netns { equal, inode })
+        let relation = self.operator(key, relation)?;
+        let value = self.value("the name or the inode of a namespace")?;
+        let equal = match relation {
+            Relation::Is => true,
+            Relation::IsNot => false,
+            Relation::Contains => {
+                return Ok(Test::Text {
+                    field: Field::Netns,
+                    relation,
+                    value: value.name()?,
+                });
+            }
+        };
+        Ok(match value.netns()? {
+            Some(inode) => Test::Netns { equal, inode },
+            None => Test::Text {
+                field: Field::Netns,
+                relation,
+                value: value.name()?,
+            },
+        })
     }
 
     fn age(&mut self, key: &Token<'_>) -> Result<Test, FilterError> {

@@ -4,9 +4,9 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
-use super::ast::{End, Endpoint, Expr, Field, Network, Test};
+use super::ast::{End, Endpoint, Expr, Field, Network, Relation, Test};
 use super::lexer::{Operator, is_word, joins};
-use super::value::UNITS;
+use super::value::{UNITS, inode_digits};
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -77,7 +77,12 @@ impl Display for Test {
                 value,
             } => {
                 write!(f, "{} {} ", field.key(), relation.symbol())?;
-                text(f, value)
+                let may_be_inode = *field == Field::Netns && *relation != Relation::Contains;
+                if may_be_inode && inode_digits(value).is_some() {
+                    write!(f, "\"{value}\"")
+                } else {
+                    text(f, value)
+                }
             }
             Self::Pid { comparison, pid } => write!(f, "pid {} {pid}", comparison.symbol()),
             Self::Netns { equal, inode } => {
@@ -97,6 +102,7 @@ impl Field {
             Self::Process => "proc",
             Self::Unit => "unit",
             Self::Container => "container",
+            Self::Netns => "netns",
         }
     }
 }

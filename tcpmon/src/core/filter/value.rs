@@ -86,16 +86,17 @@ impl Value {
     }
 
     /// The inode of a network namespace: `4026531840`, or `net:[4026531840]` as
-    /// `readlink /proc/PID/ns/net` prints it.
+    /// `readlink /proc/PID/ns/net` prints it; `None` when it is a name, as in quotes it always is.
     ///
     /// # Errors
-    /// It is not a number of 32 bits.
-    pub(super) fn netns(&self) -> Result<u32, FilterError> {
-        let inner = self
-            .text
-            .strip_prefix("net:[")
-            .and_then(|rest| rest.strip_suffix(']'));
-        self.number(inner.unwrap_or(&self.text), "the inode of a namespace")
+    /// It is a number of more than 32 bits.
+    pub(super) fn netns(&self) -> Result<Option<u32>, FilterError> {
+        match inode_digits(&self.text) {
+            Some(digits) if !self.quoted => {
+                self.number(digits, "the inode of a namespace").map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn number(&self, digits: &str, what: &str) -> Result<u32, FilterError> {
@@ -178,6 +179,13 @@ fn amount(text: &str) -> Option<(&str, u64, &str)> {
 
 fn split_while(text: &str, accept: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.len() - text.trim_start_matches(accept).len())
+}
+
+/// The digits of what reads as the inode of a namespace: `40` and `net:[40]`.
+pub(super) fn inode_digits(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix("net:[");
+    let inner = inner.and_then(|rest| rest.strip_suffix(']'));
+    Some(inner.unwrap_or(text)).filter(|digits| is_number(digits))
 }
 
 /// Digits only: `u16::from_str` takes a `+` as well.
@@ -312,10 +320,11 @@ mod tests {
 
     #[test]
     fn namespaces_have_two_spellings() {
-        assert_eq!(value("4026531840").netns(), Ok(4_026_531_840));
-        assert_eq!(value("net:[4026531840]").netns(), Ok(4_026_531_840));
-        for text in ["net:[]", "net:4", "4294967296", "-1", "init"] {
-            value(text).netns().expect_err(text);
+        assert_eq!(value("4026531840").netns(), Ok(Some(4_026_531_840)));
+        assert_eq!(value("net:[4026531840]").netns(), Ok(Some(4_026_531_840)));
+        value("4294967296").netns().expect_err("more than 32 bits");
+        for text in ["net:[]", "net:4", "-1", "init"] {
+            assert_eq!(value(text).netns(), Ok(None), "{text}");
         }
     }
 }

@@ -245,9 +245,11 @@ impl Table {
         let Some((endpoint, _)) = self.endpoint(key.endpoint) else {
             return known;
         };
-        let inode = self.namespaces.get(endpoint.netns()).identity.inode;
+        let namespace = self.namespaces.get(endpoint.netns());
+        let inode = namespace.identity.inode;
         let known = Known {
             netns: Some((inode != 0).then_some(inode)),
+            netns_name: Some(namespace.name.as_ref().map(|name| name.text.as_str())),
             ..known
         };
         match *endpoint {

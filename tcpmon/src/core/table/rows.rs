@@ -65,6 +65,11 @@ impl Subject for Candidate<'_> {
         self.table.netns_inode(self.socket)
     }
 
+    fn netns_name(&self) -> Option<&str> {
+        let namespace = self.table.namespaces.get(self.socket.netns);
+        namespace.name.as_ref().map(|name| name.text.as_str())
+    }
+
     fn age_ns(&self) -> u64 {
         self.socket.age_ns(self.now_ns)
     }

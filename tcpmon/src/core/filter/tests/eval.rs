@@ -18,6 +18,7 @@ struct Socket {
     unit: Option<&'static str>,
     container: Option<&'static str>,
     netns: Option<u32>,
+    netns_name: Option<&'static str>,
     age_ns: u64,
     asked: Cell<u32>,
 }
@@ -33,6 +34,7 @@ fn nginx() -> Socket {
         unit: Some("nginx.service"),
         container: Some(CONTAINER),
         netns: Some(4_026_531_840),
+        netns_name: Some("web.service"),
         age_ns: 300_000_000_000,
         asked: Cell::new(0),
     }
@@ -46,6 +48,7 @@ fn orphan() -> Socket {
         unit: None,
         container: None,
         netns: None,
+        netns_name: None,
         ..nginx()
     }
 }
@@ -91,6 +94,9 @@ impl Subject for Socket {
     }
     fn netns(&self) -> Option<u32> {
         self.with(self.netns)
+    }
+    fn netns_name(&self) -> Option<&str> {
+        self.with(self.netns_name)
     }
     fn age_ns(&self) -> u64 {
         self.with(self.age_ns)
@@ -152,6 +158,13 @@ fn keys_and_operators() {
         ("netns 4026531840", true),
         ("netns != 4026531840", false),
         ("netns != 1", true),
+        ("netns web.service", true),
+        ("netns = web", true),
+        ("netns != web", false),
+        ("netns != lab", true),
+        ("netns we", false),
+        ("netns ~ we", true),
+        ("netns \"4026531840\"", false),
         ("age > 299s", true),
         ("age > 5m", false),
         ("age >= 5m", true),
@@ -188,6 +201,7 @@ fn comparisons_with_the_unknown_do_not_match() {
     }
     assert!(!matches("pid < 9", &orphan()));
     assert!(!matches("proc ~ 5", &orphan()));
+    assert!(!matches("netns != lab", &orphan()));
 }
 
 #[test]

@@ -46,6 +46,10 @@ const GOOD: &[(&str, &str)] = &[
     ("unit = dev\\x2dsda.mount", "unit = dev\\x2dsda.mount"),
     ("container deadbeef", "container = deadbeef"),
     ("netns != net:[4026531840]", "netns != 4026531840"),
+    ("netns lab", "netns = lab"),
+    ("netns ~ 40", "netns ~ 40"),
+    ("netns != '40'", "netns != \"40\""),
+    ("netns 'net:[40]'", "netns = \"net:[40]\""),
     ("age > 5m", "age > 5m"),
     ("age >= 90", "age >= 1m30s"),
     ("age < 24h", "age < 1d"),
@@ -234,8 +238,8 @@ const BAD: &[(&str, &str)] = &[
         "`4294967296` is too large for a process id at position 5 (0 to 4294967295)",
     ),
     (
-        "netns init",
-        "the inode of a namespace must be a number, not `init` at position 7",
+        "netns 4294967296",
+        "`4294967296` is too large for the inode of a namespace at position 7 (0 to 4294967295)",
     ),
     (
         "age 5m",

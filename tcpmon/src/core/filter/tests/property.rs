@@ -48,7 +48,7 @@ fn comparing() -> impl Strategy<Value = Comparing> {
     use prop::sample::select;
     let one = State::RFC.into_iter().map(States::One);
     let states: Vec<_> = one.chain(States::GROUPS).collect();
-    let fields = vec![Field::Process, Field::Unit, Field::Container];
+    let fields = vec![Field::Process, Field::Unit, Field::Container, Field::Netns];
     let relations = vec![Relation::Is, Relation::IsNot, Relation::Contains];
     let order = number().prop_filter("=", |c| !matches!(c, Comparison::Eq | Comparison::Ne));
     prop_oneof![
@@ -119,6 +119,7 @@ struct Socket {
     remote: (IpAddr, u16),
     process: Option<(String, u32)>,
     netns: Option<u32>,
+    netns_name: Option<String>,
     age_ns: u64,
 }
 
@@ -153,6 +154,9 @@ impl Subject for Socket {
     fn netns(&self) -> Option<u32> {
         self.netns
     }
+    fn netns_name(&self) -> Option<&str> {
+        self.netns_name.as_deref()
+    }
     fn age_ns(&self) -> u64 {
         self.age_ns
     }
@@ -169,22 +173,26 @@ fn socket() -> impl Strategy<Value = Socket> {
         end(),
         process,
         prop::option::of(any::<u32>()),
+        prop::option::of(name()),
         any::<u64>(),
     )
-        .prop_map(|(state, local, remote, process, netns, age_ns)| Socket {
-            state,
-            local,
-            remote,
-            process,
-            netns,
-            age_ns,
-        })
+        .prop_map(
+            |(state, local, remote, process, netns, netns_name, age_ns)| Socket {
+                state,
+                local,
+                remote,
+                process,
+                netns,
+                netns_name,
+                age_ns,
+            },
+        )
 }
 
 impl Socket {
     /// What is said of it to those who ask for many: some of what is true, by the bits of `told`.
-    fn known(&self, told: u8, around_ns: u64) -> Known<'_> {
-        let is_told = |bit: u8| told & (1 << bit) != 0;
+    fn known(&self, told: u16, around_ns: u64) -> Known<'_> {
+        let is_told = |bit: u16| told & (1 << bit) != 0;
         let process = self
             .process
             .as_ref()
@@ -202,6 +210,7 @@ impl Socket {
             remote_address: is_told(5).then_some(self.remote.0.to_canonical()),
             remote_port: is_told(6).then_some(self.remote.1),
             age_ns: is_told(7).then_some(age_ns),
+            netns_name: is_told(8).then_some(self.netns_name.as_deref()),
         }
     }
 }
@@ -209,7 +218,7 @@ impl Socket {
 proptest! {
     #[test]
     fn what_matches_is_never_said_to_be_impossible(
-        root in expr(), socket in socket(), told in any::<u8>(), around_ns in any::<u64>()
+        root in expr(), socket in socket(), told in any::<u16>(), around_ns in any::<u64>()
     ) {
         let known = socket.known(told, around_ns);
         let opposite = Filter { root: Some(Expr::Not(Box::new(root.clone()))) };
