@@ -37,11 +37,13 @@ impl Charset {
     }
 }
 
-/// `10.0.0.1:443`, `[::1]:443`; `*` for any address and for no port: `*:80`, `*:*`.
+/// `10.0.0.1:443`, `[::1]:443`; `0.0.0.0:80` and `[::]:80` are any address of their family, of which a
+/// process may listen on both. `*` is for no port, and for any address without one: `*:*`.
 #[must_use]
 pub fn endpoint(address: &str, port: u16) -> String {
     let host = match address {
-        "" | "0.0.0.0" | "::" => "*".to_owned(),
+        "" => "*".to_owned(),
+        "0.0.0.0" | "::" if port == 0 => "*".to_owned(),
         v6 if v6.contains(':') => format!("[{}]", sanitise(v6)),
         other => sanitise(other),
     };
@@ -61,8 +63,9 @@ mod tests {
             ("127.0.0.1", 443, "127.0.0.1:443"),
             ("::1", 443, "[::1]:443"),
             ("::ffff:10.0.0.1", 80, "[::ffff:10.0.0.1]:80"),
-            ("0.0.0.0", 80, "*:80"),
-            ("::", 80, "*:80"),
+            ("0.0.0.0", 80, "0.0.0.0:80"),
+            ("::", 80, "[::]:80"),
+            ("::", 0, "*:*"),
             ("0.0.0.0", 0, "*:*"),
             ("10.0.0.1", 0, "10.0.0.1:*"),
             ("\x1b[2J", 1, "\\x1b[2J:1"),
