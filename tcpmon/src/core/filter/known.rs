@@ -72,22 +72,13 @@ impl Test {
                 endpoint,
             } => Some(endpoint.decided(*end, known)? == *equal),
             Self::Text {
-                field: field @ Field::Process,
+                field,
                 relation,
                 value,
             } => {
-                let process = known.process?;
-                Some(process.is_some_and(|(name, _)| field.holds(*relation, name, value)))
-            }
-            Self::Text {
-                field: field @ Field::Netns,
-                relation,
-                value,
-            } => {
-                let name = known.netns_name?;
+                let name = field.known(known)?;
                 Some(name.is_some_and(|name| field.holds(*relation, name, value)))
             }
-            Self::Text { .. } => None,
             Self::Pid { comparison, pid } => {
                 let process = known.process?;
                 Some(process.is_some_and(|(_, known)| comparison.holds(known, *pid)))
@@ -97,6 +88,17 @@ impl Test {
                 Some(netns.is_some_and(|known| (known == *inode) == *equal))
             }
             Self::Age { comparison, ns } => comparison.holds_between(known.age_ns?, *ns),
+        }
+    }
+}
+
+impl Field {
+    /// The name, where it is the same for all; `Some(None)` where none has one that is known.
+    fn known<'a>(self, known: &Known<'a>) -> Option<Option<&'a str>> {
+        match self {
+            Self::Process => Some(known.process?.map(|(name, _)| name)),
+            Self::Netns => known.netns_name,
+            Self::Unit | Self::Container => None,
         }
     }
 }
