@@ -95,7 +95,7 @@ fn the_peer_who_runs_at_that_moment_is_never_named() {
 fn the_iterator_and_proc_agree_on_when_a_holder_began() {
     in_namespace(|_| {
         let Ok(mut holders) = Holders::load() else {
-            println!("skipped: this kernel has no iterator that tells holders");
+            println!("skipped, because this kernel has no iterator over open files");
             return;
         };
         let mut server = Puppet::start("the-server");
@@ -124,12 +124,15 @@ fn a_million_files_that_are_no_sockets_do_not_end_the_search_for_holders() {
     const FILES: usize = 1_100_000;
     in_namespace(|_| {
         let Ok(mut holders) = Holders::load() else {
-            println!("skipped: this kernel has no iterator that tells holders");
+            println!("skipped, because this kernel has no iterator over open files");
             return;
         };
         let mut first = Puppet::start("full");
         let each: usize = first.ask("fill 200000").parse().expect("a number");
-        assert!(each > 1000, "{each} files are too few to make a million of");
+        if each < 1000 {
+            println!("skipped, because a process may have only {each} open files more");
+            return;
+        }
         let others: Vec<Puppet> = (0..FILES / each).map(|_| first.fork("full")).collect();
         let mut server = Puppet::start("the-server");
         server.ask("listen");
