@@ -20,6 +20,7 @@ pub(in super::super) struct Names {
     pids: BTreeSet<String>,
     units: BTreeSet<String>,
     containers: BTreeSet<String>,
+    namespaces: BTreeSet<String>,
 }
 
 impl Names {
@@ -31,6 +32,7 @@ impl Names {
             pids: plain(rows().map(|row| row.pid.to_string())),
             units: plain(rows().filter_map(|row| row.unit.as_deref())),
             containers: plain(rows().filter_map(|row| row.container.as_deref())),
+            namespaces: namespaces(picture),
         }
     }
 
@@ -40,9 +42,25 @@ impl Names {
             "pid" => Some(&self.pids),
             "unit" => Some(&self.units),
             "container" => Some(&self.containers),
+            "netns" => Some(&self.namespaces),
             _ => None,
         }
     }
+}
+
+/// Those of what is shown: names, and the inode of a namespace that has none.
+fn namespaces(picture: &Picture) -> BTreeSet<String> {
+    let sockets = picture.sockets.iter().flat_map(|it| &it.sockets);
+    let sockets = sockets.map(|row| (&row.netns_name, row.netns));
+    let listed = picture.namespaces.iter().flat_map(|it| &it.namespaces);
+    let listed = listed.map(|row| (&row.name, row.netns));
+    let names = sockets
+        .chain(listed)
+        .filter_map(|(name, inode)| match name {
+            Some(name) => Some(name.clone()),
+            None => inode.map(|inode| inode.to_string()),
+        });
+    plain(names)
 }
 
 fn plain<N: Into<String>>(names: impl Iterator<Item = N>) -> BTreeSet<String> {
@@ -114,6 +132,7 @@ mod tests {
             pids: set(&["17", "1234"]),
             units: set(&["web@1.service", "db.service"]),
             containers: set(&["4f797c539e6c"]),
+            namespaces: set(&["host", "lab-1", "4026532177"]),
         }
     }
 
@@ -140,6 +159,8 @@ mod tests {
             ("container = 4", Some("f797c539e6c ")),
             ("pid = 12", Some("34 ")),
             ("proc = N", None),
+            ("netns = h", Some("ost ")),
+            ("netns = 4", Some("026532177 ")),
         ] {
             assert_eq!(rest(before, &names()).as_deref(), expected, "{before}");
         }
