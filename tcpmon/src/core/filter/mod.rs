@@ -15,7 +15,7 @@
 //! | `pid` | `=` `!=` `<` `<=` `>` `>=` | process id |
 //! | `unit` | `=` `!=` `~` | systemd unit, `.service` may be left out |
 //! | `container` | `=` `!=` `~` | container id or its beginning |
-//! | `netns` | `=` `!=` `~` | name of the network namespace, `.service` may be left out, or its inode; a name of digits needs quotes |
+//! | `netns` | `=` `!=` `~` | name of the network namespace, or its inode; a name of digits needs quotes |
 //! | `age` | `<` `<=` `>` `>=` | time in the state: `30s`, `1h30m`; a bare number is seconds |
 //!
 //! - `=` may be left out. `~` is "contains". `== eq ne neq lt le leq gt ge geq` are accepted.
