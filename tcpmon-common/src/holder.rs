@@ -17,7 +17,7 @@ pub struct Holder {
     /// Socket inode number; 0 when the source cannot tell.
     pub inode: u64,
     /// When the process began, nanoseconds after boot, as exact as the source tells it; 0 when it cannot.
-    /// Of several holders the oldest is whose the socket is.
+    /// Of several holders the oldest is whose the socket is, mostly.
     pub born_ns: u64,
     /// Process id (thread group id).
     pub pid: u32,

@@ -5,6 +5,7 @@ use tcpmon_common::Holder;
 use tcpmon_common::State;
 
 use super::cgroups::Cgroups;
+use super::processes::Processes;
 use super::socket::{Owner, SlotId, Socket};
 use super::walk::Task;
 use super::{Process, Table};
@@ -30,7 +31,7 @@ impl ByInode {
         if named.pid == holder.pid {
             return;
         }
-        let other = if precedence(&holder) < precedence(named) {
+        let other = if Rank::of(&holder) < Rank::of(named) {
             std::mem::replace(named, holder)
         } else {
             holder
@@ -68,8 +69,8 @@ impl FromIterator<Holder> for ByInode {
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub(super) started_ns: u64,
-    /// When the processes in it began, by pid.
-    born_ns: FxHashMap<u32, u64>,
+    /// How the processes in it rank, by pid.
+    ranks: FxHashMap<u32, Rank>,
     /// The pids of holders that are not the one named.
     shared: FxHashMap<SlotId, FxHashSet<u32>>,
 }
@@ -90,8 +91,8 @@ impl Table {
     }
 
     /// Takes over a part of a scan that tells sockets by address or cookie. Sockets that changed
-    /// hands since are confirmed by the next one. Of several holders the oldest process is named: the
-    /// others are its children, mostly, and one between fork and exec will let go at once. All are
+    /// hands since are confirmed by the next one. Of several holders one is named, the oldest process
+    /// mostly: the others are its children, and one between fork and exec will let go at once. All are
     /// counted, whatever parts they are in.
     pub fn hear_holders(&mut self, started_ns: u64, holders: &[Holder]) {
         let mut scan = self.take_scan(started_ns);
@@ -160,15 +161,15 @@ impl Table {
     }
 
     fn hear(&mut self, id: SlotId, holder: &Holder, scan: &mut Scan) {
-        scan.born_ns.insert(holder.pid, holder.born_ns);
+        scan.ranks.insert(holder.pid, Rank::of(holder));
         if self.confirm(id, holder, scan.started_ns) {
             // What was heard before was of another socket in the same slot.
             if !scan.shared.is_empty() {
                 scan.shared.remove(&id);
             }
         } else if let Some(named) = self.named_beside(id, holder, scan.started_ns) {
-            let born_ns = scan.born_ns.get(&named).copied().unwrap_or(0);
-            let other = if precedence(holder) < (born_ns, named) {
+            let outranks = |rank: &Rank| Rank::of(holder) < *rank;
+            let other = if scan.ranks.get(&named).is_some_and(outranks) {
                 self.name_holder(id, holder);
                 named
             } else {
@@ -221,11 +222,18 @@ impl Table {
         if confirmed || closed_since {
             return false;
         }
+        let Self {
+            slots, processes, ..
+        } = self;
+        let socket = slots.get_mut(id);
         socket.seen_holder_ns = started_ns;
-        socket.accepted = Some(true);
         if holder.inode != 0 {
             socket.inode = holder.inode;
         }
+        if is_named(socket, holder, processes) {
+            return true;
+        }
+        socket.accepted = Some(true);
         self.name_holder(id, holder);
         true
     }
@@ -260,10 +268,34 @@ impl Table {
     }
 }
 
-/// What comes first is named: the oldest, and of those that began at the same time (a clock tick is all
-/// that `/proc` tells) that of the lower pid.
-const fn precedence(holder: &Holder) -> (u64, u32) {
-    (holder.born_ns, holder.pid)
+/// Of several holders of a socket the least is named: not the service manager, which keeps the listeners it
+/// has passed to a service (systemd.socket(5)) and accepts nothing itself; of others the oldest, and of
+/// those that began at the same time (a clock tick is all that `/proc` tells) that of the lower pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    is_manager: bool,
+    born_ns: u64,
+    pid: u32,
+}
+
+impl Rank {
+    fn of(holder: &Holder) -> Self {
+        Self {
+            is_manager: holder.comm == *b"systemd\0\0\0\0\0\0\0\0\0",
+            born_ns: holder.born_ns,
+            pid: holder.pid,
+        }
+    }
+}
+
+/// Whether the holder is who was named before, alone with the socket: most scans tell nothing else.
+fn is_named(socket: &Socket, holder: &Holder, processes: &Processes) -> bool {
+    let is_it = |owner: Owner| {
+        let fits =
+            (owner.source, owner.holders, owner.fd) == (OwnerSource::FdTable, 1, Some(holder.fd));
+        fits && processes.is(owner.process, holder.pid, &holder.comm)
+    };
+    socket.accepted == Some(true) && socket.owner.is_some_and(is_it)
 }
 
 /// Whether some process may hold the socket and none has been seen with it in its table.

@@ -105,6 +105,14 @@ impl Processes {
         self.all[id.0 as usize].since_ns
     }
 
+    /// Whether it is this one and has not ended.
+    pub(super) fn is(&self, id: ProcessId, pid: u32, comm: &[u8; 16]) -> bool {
+        let Entry {
+            process, retired, ..
+        } = &self.all[id.0 as usize];
+        !retired && process.pid == pid && process.comm == *comm
+    }
+
     pub(super) fn get(&self, id: ProcessId) -> &Process {
         &self.all[id.0 as usize].process
     }

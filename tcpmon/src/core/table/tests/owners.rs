@@ -123,6 +123,30 @@ fn of_several_holders_the_oldest_is_named_whatever_their_pids_and_order() {
 }
 
 #[test]
+fn a_service_is_named_and_not_the_manager_that_keeps_its_listener() {
+    let manager = holder(1, 1, 1, 40, "systemd");
+    let service = Holder {
+        born_ns: 900,
+        ..holder(1, 1, 700, 3, "sshd")
+    };
+    let mut table = Table::new();
+    listener(&mut table, 1, 1, "systemd");
+    let named = |table: &Table| {
+        let row = rows(table, 9).swap_remove(0);
+        (row.pid, row.process, row.fd, row.holders)
+    };
+    for (started_ns, order) in [(5, [manager, service]), (6, [service, manager])] {
+        table.set_holders(started_ns, &order);
+        let expected = (Some(700), Some("sshd".to_owned()), Some(3), Some(2));
+        assert_eq!(named(&table), expected);
+    }
+    // Nobody has been started for it yet.
+    table.set_holders(7, &[manager]);
+    let expected = (Some(1), Some("systemd".to_owned()), Some(40), None);
+    assert_eq!(named(&table), expected);
+}
+
+#[test]
 fn holders_by_inode_are_told_whole() {
     let all: Vec<Holder> = [(30, 9, "b"), (40, 5, "a"), (20, 9, "c"), (40, 6, "a")]
         .map(|(pid, fd, name)| Holder {
