@@ -128,7 +128,11 @@ impl Table {
             self.inherit_owner(id);
             self.regroup(id);
         }
-        self.unconfirmed |= is_unconfirmed(self.slots.get(id));
+        let socket = self.slots.get(id);
+        // Not found though a process has had it since before: that process is hidden from us, or keeps it
+        // under no descriptor (`io_uring_register_files(3)`), and the next scan would not find it either.
+        let is_hidden = socket.accepted == Some(true) && socket.touched_ns < scan.started_ns;
+        self.unconfirmed |= is_unconfirmed(socket) && !is_hidden;
     }
 
     /// Takes over what is known of the socket by its inode alone.

@@ -147,6 +147,31 @@ fn a_service_is_named_and_not_the_manager_that_keeps_its_listener() {
 }
 
 #[test]
+fn whoever_is_hidden_is_not_searched_for_again_and_again() {
+    let mut table = Table::new();
+    listener(&mut table, 1, 10, "hidden");
+    assert!(table.wants_holders());
+    table.set_holders(5, &[]);
+    assert!(
+        !table.wants_holders(),
+        "it was there before the scan, and not found"
+    );
+    // In the queue of that listener: accepting it makes no event.
+    child(&mut table, 2);
+    assert!(table.wants_holders());
+    table.set_holders(9, &[]);
+    assert!(table.wants_holders(), "somebody may accept it any moment");
+    table.set_holders(10, &[holder(2, 2, 11, 8, "worker")]);
+    assert!(!table.wants_holders());
+    // Newer than the scan that did not find it.
+    Speaker::new(3, 3, 81, 0)
+        .by(12, "later")
+        .says(&mut table, 30, State::Close, State::Listen);
+    table.set_holders(20, &[]);
+    assert!(table.wants_holders());
+}
+
+#[test]
 fn holders_by_inode_are_told_whole() {
     let all: Vec<Holder> = [(30, 9, "b"), (40, 5, "a"), (20, 9, "c"), (40, 6, "a")]
         .map(|(pid, fd, name)| Holder {
