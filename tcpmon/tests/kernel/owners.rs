@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use tcpmon::core::query::{OwnerSource, SocketRow};
 use tcpmon::source::bpf::Rung;
 use tcpmon::source::bpf::holders::Holders;
-use tcpmon::source::procfs::process::TICKS_PER_SECOND;
+use tcpmon::source::procfs::process::TICK_NS;
 use tcpmon::source::procfs::{ProcRoot, fd};
 use tcpmon_common::record::flag;
 use tcpmon_common::{Holder, State};
@@ -16,8 +16,6 @@ use crate::net::{await_unread, listener, port, read_end, read_reset};
 use crate::place::in_namespace;
 use crate::puppet::Puppet;
 use crate::scenario::text;
-
-const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_SECOND;
 
 /// Process, name, descriptor and source of a row.
 type Named<'a> = (

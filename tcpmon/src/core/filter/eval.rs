@@ -130,9 +130,10 @@ impl Field {
     fn names(self, known: &str, value: &str) -> bool {
         match self {
             Self::Process => known == value || is_truncated(known, value),
-            Self::Unit => known.strip_suffix(".service") == Some(value) || known == value,
+            Self::Unit | Self::Netns => {
+                known.strip_suffix(".service") == Some(value) || known == value
+            }
             Self::Container => known.starts_with(value),
-            Self::Netns => known == value || known.strip_suffix(".service") == Some(value),
         }
     }
 }

@@ -206,19 +206,15 @@ impl<'a> Parser<'a> {
     fn netns(&mut self, key: &Token<'_>) -> Result<Test, FilterError> {
         let relation = self.operator(key, relation)?;
         let value = self.value("the name or the inode of a namespace")?;
-        let equal = match relation {
-            Relation::Is => true,
-            Relation::IsNot => false,
-            Relation::Contains => {
-                return Ok(Test::Text {
-                    field: Field::Netns,
-                    relation,
-                    value: value.name()?,
-                });
-            }
+        let inode = match relation {
+            Relation::Is | Relation::IsNot => value.netns()?,
+            Relation::Contains => None,
         };
-        Ok(match value.netns()? {
-            Some(inode) => Test::Netns { equal, inode },
+        Ok(match inode {
+            Some(inode) => Test::Netns {
+                equal: relation == Relation::Is,
+                inode,
+            },
             None => Test::Text {
                 field: Field::Netns,
                 relation,

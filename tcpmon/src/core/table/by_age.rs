@@ -249,7 +249,7 @@ impl Table {
         let inode = namespace.identity.inode;
         let known = Known {
             netns: Some((inode != 0).then_some(inode)),
-            netns_name: Some(namespace.name.as_ref().map(|name| name.text.as_str())),
+            netns_name: Some(namespace.name_text()),
             ..known
         };
         match *endpoint {

@@ -168,7 +168,7 @@ impl Table {
         let occupied = self.namespaces.occupied();
         let counts = occupied.map(|namespace| NamespaceCount {
             identity: namespace.identity,
-            name: namespace.name.as_ref().map(|name| name.text.clone()),
+            name: namespace.name_text().map(str::to_owned),
             limits: namespace.limits.clone(),
         });
         counts.collect()

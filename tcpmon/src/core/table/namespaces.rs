@@ -51,6 +51,13 @@ pub(super) struct Namespace {
     pub(super) kernel_minisocks: Option<u64>,
 }
 
+impl Namespace {
+    /// Its name as users know it, where it has one.
+    pub(super) fn name_text(&self) -> Option<&str> {
+        self.name.as_ref().map(|name| name.text.as_str())
+    }
+}
+
 /// All namespaces, by cookie where there is one: inodes are reused at once.
 #[derive(Debug)]
 pub(super) struct Namespaces {

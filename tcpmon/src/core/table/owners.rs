@@ -210,7 +210,10 @@ impl Table {
 
     /// Whether the holder is the first of the socket in this scan, and named from now on.
     fn confirm(&mut self, id: SlotId, holder: &Holder, started_ns: u64) -> bool {
-        let socket = self.slots.get_mut(id);
+        let Self {
+            slots, processes, ..
+        } = self;
+        let socket = slots.get_mut(id);
         if holder.cookie != 0 && socket.cookie != 0 && holder.cookie != socket.cookie {
             return false;
         }
@@ -226,10 +229,6 @@ impl Table {
         if confirmed || closed_since {
             return false;
         }
-        let Self {
-            slots, processes, ..
-        } = self;
-        let socket = slots.get_mut(id);
         socket.seen_holder_ns = started_ns;
         if holder.inode != 0 {
             socket.inode = holder.inode;

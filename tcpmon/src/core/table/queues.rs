@@ -72,7 +72,7 @@ fn namespace_row(namespace: &Namespace) -> NamespaceRow {
         .filter_map(|(event, count)| Some((event.name().to_owned(), count?)));
     NamespaceRow {
         netns: (namespace.identity.inode != 0).then_some(namespace.identity.inode),
-        name: namespace.name.as_ref().map(|name| name.text.clone()),
+        name: namespace.name_text().map(str::to_owned),
         name_source: namespace.name.as_ref().map(|name| name.source),
         known_from: if namespace.seeded && namespace.missed.times == 0 {
             NetnsView::Dumps

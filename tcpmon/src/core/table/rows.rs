@@ -66,8 +66,7 @@ impl Subject for Candidate<'_> {
     }
 
     fn netns_name(&self) -> Option<&str> {
-        let namespace = self.table.namespaces.get(self.socket.netns);
-        namespace.name.as_ref().map(|name| name.text.as_str())
+        self.table.namespaces.get(self.socket.netns).name_text()
     }
 
     fn age_ns(&self) -> u64 {

@@ -8,6 +8,8 @@ use crate::source::procfs::{ProcRoot, number};
 /// Clock ticks per second in `/proc/PID/stat`: `USER_HZ`, 100 wherever Rust runs
 /// (`include/asm-generic/param.h`).
 pub const TICKS_PER_SECOND: u64 = 100;
+/// Nanoseconds of one.
+pub const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_SECOND;
 
 /// The fields of `/proc/PID/stat` in use, see proc_pid_stat(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +44,7 @@ impl Stat {
     /// Start in nanoseconds after boot, cut to a tick.
     #[must_use]
     pub const fn born_ns(self) -> u64 {
-        self.start_ticks
-            .saturating_mul(1_000_000_000 / TICKS_PER_SECOND)
+        self.start_ticks.saturating_mul(TICK_NS)
     }
 }
 
